@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# Thin: every target runs ./setup, which does nothing when all is there, then one command.
+.DEFAULT_GOAL := all
+.PHONY: all setup demo check check-engines live fuzz install uninstall format tidy clean help
+
+PYTHON = .venv/bin/python
+DRIVER = $(CURDIR)/build/release/libadbc_driver_lakebeat.so
+
+all: build/release/build.ninja ## build the driver into build/release/
+	@cmake --build build/release --target driver -j 2
+
+build/release/build.ninja: setup
+	@test -f $@ || cmake --preset release
+
+setup:
+	@./setup
+
+demo: all ## the same slow read without and with heartbeat, on the local warehouse
+	@LAKEBEAT_DRIVER=$(DRIVER) $(PYTHON) examples/demo.py
+
+check: setup ## every check and test that needs no other server (STEPS="style dev" picks some)
+	@scripts/check.sh $(STEPS)
+
+check-engines: all ## the tests against a real Spark; downloads it once (450 MB)
+	@./setup --engines
+	@SPARK_HOME=$(CURDIR)/$$(echo build/deps/pyspark-*/deps) LAKEBEAT_DRIVER=$(DRIVER) \
+	  LAKEBEAT_BUILD_DIR=$(CURDIR)/build/release \
+	  $(PYTHON) -m pytest -q -p no:cacheprovider --timeout 900 tests/engines
+
+live: all ## the server-neutral tests on the warehouse that DATABRICKS_* names
+	@LAKEBEAT_DRIVER=$(DRIVER) scripts/live.sh
+
+SECONDS = 60
+fuzz: ## every fuzzer for SECONDS (60) each; build/corpus keeps what they found
+	@./setup --fuzz
+	@cmake --preset fuzz --log-level=WARNING >/dev/null
+	@cmake --build --preset fuzz -j 2 -- --quiet
+	@scripts/fuzz.sh build/fuzz/fuzzers build/corpus $(SECONDS)
+
+install: all ## library and ADBC manifest (PREFIX, DESTDIR, ALIAS; per user if not root)
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' ALIAS='$(ALIAS)' scripts/install.sh install
+
+uninstall: setup ## take away what install with the same variables put there
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' ALIAS='$(ALIAS)' scripts/install.sh uninstall
+
+format: setup ## clang-format over the C sources
+	@find src include tests examples -name '*.[ch]' 2>/dev/null | xargs .venv/bin/clang-format -i
+
+tidy: setup ## clang-tidy over src/
+	@cmake --preset clang >/dev/null
+	@$(PYTHON) scripts/tidy.py build/clang
+
+clean: ## remove the builds; build/deps, build/corpus and .venv stay
+	@rm -rf build/release build/dev build/tsan build/clang build/fuzz
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16

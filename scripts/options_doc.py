@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""docs/OPTIONS.md, made from the table of options.
+
+    scripts/options_doc.py [--write]     prints it, or writes the file
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "OPTIONS.md"
+
+
+def made() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder) / "dump_options"
+        compiler = [os.environ.get("CC", "cc"), "-std=c17", "-Isrc", "-o", str(program)]
+        subprocess.run([*compiler, "tests/tools/dump_options.c"], cwd=ROOT, check=True)
+        run = subprocess.run([program], check=True, capture_output=True, text=True)
+        return run.stdout
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        PAGE.write_text(made(), encoding="utf-8")
+    else:
+        print(made(), end="")

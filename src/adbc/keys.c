@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Option keys that are no options: those of ADBC's own that have one value here, and the
+ * numbers of heartbeats. */
+#include <inttypes.h>
+
+#include "adbc/object.h"
+#include "lakebeat/lakebeat.h"
+
+#define HEARTBEAT_PREFIX "databricks.heartbeat."
+
+struct fixed_row {
+  enum lb_option_scope scope;
+  const char *key;
+  const char *value;  /* NULL: none at all */
+  const char *remedy; /* why no other */
+};
+
+static const struct fixed_row fixed[] = {
+    {LB_SCOPE_CONNECTION, ADBC_CONNECTION_OPTION_AUTOCOMMIT, "true",
+     "each statement commits by itself here; leave autocommit on"},
+    {LB_SCOPE_CONNECTION, ADBC_CONNECTION_OPTION_READ_ONLY, "false",
+     "a session cannot be made read-only; take the privileges from the user"},
+    {LB_SCOPE_CONNECTION, ADBC_CONNECTION_OPTION_ISOLATION_LEVEL,
+     ADBC_OPTION_ISOLATION_LEVEL_DEFAULT,
+     "the isolation level is a property of each table here (delta.isolationLevel); leave "
+     "the default"},
+    {LB_SCOPE_STATEMENT, ADBC_STATEMENT_OPTION_INCREMENTAL, "false",
+     "partitions are not made one by one; leave it off"},
+    {LB_SCOPE_STATEMENT, ADBC_INGEST_OPTION_TARGET_TABLE, NULL,
+     "bulk ingestion is not offered; use INSERT or COPY INTO"},
+    {LB_SCOPE_STATEMENT, ADBC_INGEST_OPTION_MODE, NULL,
+     "bulk ingestion is not offered; use INSERT or COPY INTO"},
+    {LB_SCOPE_STATEMENT, ADBC_INGEST_OPTION_TARGET_CATALOG, NULL,
+     "bulk ingestion is not offered; use INSERT or COPY INTO"},
+    {LB_SCOPE_STATEMENT, ADBC_INGEST_OPTION_TARGET_DB_SCHEMA, NULL,
+     "bulk ingestion is not offered; use INSERT or COPY INTO"},
+    {LB_SCOPE_STATEMENT, ADBC_INGEST_OPTION_TEMPORARY, NULL,
+     "bulk ingestion is not offered; use INSERT or COPY INTO"},
+};
+
+static const struct fixed_row *find_fixed(enum lb_option_scope scope, struct lb_str key) {
+  for (size_t i = 0; i < LB_ARRAY_LEN(fixed); i++) {
+    if (fixed[i].scope == scope && lb_str_equal(key, lb_str_from(fixed[i].key))) {
+      return &fixed[i];
+    }
+  }
+  return NULL;
+}
+
+static bool same_value(const char *wanted, const char *given) {
+  bool a = false, b = false;
+  struct lb_str wanted_str = lb_str_from(wanted), given_str = lb_str_from(given);
+  if (lb_str_equal(wanted_str, given_str)) return true;
+  return lb_str_to_bool(wanted_str, &a) && lb_str_to_bool(given_str, &b) && a == b;
+}
+
+bool lb_adbc_fixed_set(enum lb_option_scope scope, struct lb_str key, const char *value,
+                       enum lb_status *status, struct lb_error *err) {
+  const struct fixed_row *row = find_fixed(scope, key);
+  if (row == NULL) return false;
+  if (row->value != NULL && (value == NULL || same_value(row->value, value))) {
+    *status = LB_OK;
+    return true;
+  }
+  *status = lb_error_set(err, LB_NOT_IMPLEMENTED, "option %s = '%.64s': %s", row->key,
+                         value != NULL ? value : "", row->remedy);
+  return true;
+}
+
+bool lb_adbc_fixed_get(enum lb_option_scope scope, struct lb_str key,
+                       struct lb_buf *out) {
+  const struct fixed_row *row = find_fixed(scope, key);
+  if (row == NULL || row->value == NULL) return false;
+  lb_buf_append_text(out, row->value);
+  return true;
+}
+
+struct number_row {
+  const char *name;
+  size_t offset;
+};
+
+#define NUMBER(member) {#member, offsetof(struct lb_hb_snapshot, member)}
+static const struct number_row numbers[] = {
+    NUMBER(armed),        NUMBER(oldest_idle_ms),   NUMBER(probes_sent),
+    NUMBER(postponed),    NUMBER(probes_succeeded), NUMBER(probes_failed),
+    NUMBER(bytes),        NUMBER(probes_dropped),   NUMBER(late_max_ms),
+    NUMBER(gates_closed), NUMBER(since_contact_ms),
+};
+#undef NUMBER
+
+enum kind { NO_STAT, STATE, REASON, NUMBER };
+
+static enum kind classify(struct lb_str key, const struct number_row **row) {
+  const struct lb_str prefix = LB_STR(HEARTBEAT_PREFIX);
+  if (!lb_str_starts_with(key, prefix)) return NO_STAT;
+  struct lb_str name = {key.data + prefix.len, key.len - prefix.len};
+  if (lb_str_equal(name, LB_STR("state"))) return STATE;
+  if (lb_str_equal(name, LB_STR("reason"))) return REASON;
+  for (size_t i = 0; i < LB_ARRAY_LEN(numbers); i++) {
+    if (!lb_str_equal(name, lb_str_from(numbers[i].name))) continue;
+    *row = &numbers[i];
+    return NUMBER;
+  }
+  return NO_STAT;
+}
+
+bool lb_adbc_stats_get(struct lb_hb_stats *stats, struct lb_str key, struct lb_buf *out) {
+  const struct number_row *row = NULL;
+  enum kind kind = classify(key, &row);
+  if (kind == NO_STAT) return false;
+  struct lb_hb_snapshot shot = {.state = LB_HB_NOT_ARMED};
+  if (stats != NULL) {
+    lb_hb_stats_read(stats, lb_clock_system.now_ms(lb_clock_system.ctx), &shot);
+  }
+  if (kind == STATE) {
+    lb_buf_append_text(out, lb_hb_state_name(shot.state));
+  } else if (kind == REASON) {
+    lb_buf_append_text(out, lb_hb_reason_name(shot.reason));
+  } else {
+    int64_t value;
+    memcpy(&value, (const char *)&shot + row->offset, sizeof(value));
+    lb_buf_appendf(out, "%" PRId64, value);
+  }
+  return true;
+}
+
+bool lb_adbc_stats_refuse(struct lb_str key, enum lb_status *status,
+                          struct lb_error *err) {
+  const struct number_row *row = NULL;
+  bool query_id = lb_str_equal(key, LB_STR(LAKEBEAT_QUERY_ID));
+  if (!query_id && classify(key, &row) == NO_STAT) return false;
+  *status = lb_error_set(err, LB_NOT_IMPLEMENTED, "option %.*s can be read, not set",
+                         (int)key.len, key.data);
+  return true;
+}

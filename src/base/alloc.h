@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one way to the heap. Each block carries a 16-byte header with its size and tag, so
+ * that what lives can be counted per tag and a test can make the nth allocation fail.
+ * Thread-safe. Blocks are aligned to 16 bytes. Requests for 0 bytes give a valid pointer.
+ *
+ * The counters and the hook are process-wide by nature (they watch the process's heap);
+ * they carry no other state. */
+#ifndef LB_BASE_ALLOC_H
+#define LB_BASE_ALLOC_H
+
+#include "base/base.h"
+
+enum lb_mem_tag {
+  LB_MEM_MISC,
+  LB_MEM_IO,    /* requests, replies, curl bookkeeping of ours */
+  LB_MEM_WIRE,  /* arenas, encoders */
+  LB_MEM_ARROW, /* buffers that become Arrow arrays */
+  LB_MEM_HB,    /* a parked result's heartbeat, heap slot included */
+  LB_MEM_TAG_COUNT
+};
+
+/* NULL when out of memory (or when the hook says so). */
+void *lb_alloc(enum lb_mem_tag tag, size_t size);
+void *lb_alloc_zero(enum lb_mem_tag tag, size_t size);
+void *lb_alloc_array(enum lb_mem_tag tag, size_t count, size_t size); /* zeroed */
+/* As realloc; ptr may be NULL. The old block stays valid when NULL is returned. */
+void *lb_realloc(enum lb_mem_tag tag, void *ptr, size_t size);
+void lb_free(void *ptr);
+/* Overwrites a secret so that the compiler cannot leave it out. */
+void lb_wipe(void *data, size_t len);
+char *lb_strdup(enum lb_mem_tag tag, const char *text);
+char *lb_strndup(enum lb_mem_tag tag, const char *text, size_t len);
+
+struct lb_mem_stats {
+  int64_t live_blocks;
+  int64_t live_bytes; /* as asked for, headers not counted */
+  int64_t total_blocks;
+};
+/* tag LB_MEM_TAG_COUNT sums all tags. */
+struct lb_mem_stats lb_mem_stats(enum lb_mem_tag tag);
+
+/* Tests: the nth allocation from now (1 = the next) fails; 0 switches it off. With
+ * `sticky` all later ones fail too. */
+void lb_mem_fail_nth(int64_t nth, bool sticky);
+/* Tests: true once the failure asked for has happened. */
+bool lb_mem_failed(void);
+
+#endif

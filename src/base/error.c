@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+
+struct row {
+  const char *name;
+  const char *text;
+  char sqlstate[6];
+  int adbc;
+  bool retryable;
+};
+
+static const struct row rows[LB_STATUS_COUNT] = {
+#define LB_ERROR_ROW(name, adbc_status, sqlstate, retryable, text) \
+  [LB_##name] = {#name, text, sqlstate, adbc_status, retryable},
+#include "base/errors.def"
+};
+
+/* What the SQLSTATE of a server error says in ADBC's words. The longest prefix that
+ * matches decides, so longer ones stand first. */
+static const struct {
+  char prefix[6];
+  enum lb_status like; /* the row whose ADBC number is taken */
+} server_states[] = {
+    {"42501", LB_UNAUTHORIZED},   {"42P01", LB_NOT_FOUND},
+    {"42S02", LB_NOT_FOUND},      {"42704", LB_NOT_FOUND},
+    {"42883", LB_NOT_FOUND},      {"42P06", LB_ALREADY_EXISTS},
+    {"42P07", LB_ALREADY_EXISTS}, {"42S01", LB_ALREADY_EXISTS},
+    {"42710", LB_ALREADY_EXISTS}, {"42723", LB_ALREADY_EXISTS},
+    {"57014", LB_CANCELLED},      {"HY008", LB_CANCELLED},
+    {"HYT00", LB_TIMEOUT},        {"HYT01", LB_TIMEOUT},
+    {"57KD0", LB_TIMEOUT},        {"HYC00", LB_NOT_IMPLEMENTED},
+    {"0A", LB_NOT_IMPLEMENTED},   {"08", LB_CONNECTION},
+    {"22", LB_INVALID_DATA},      {"23", LB_INTEGRITY},
+    {"28", LB_UNAUTHENTICATED},   {"42", LB_INVALID_ARGUMENT},
+};
+
+static const struct row *row_of(enum lb_status status) {
+  if ((unsigned)status >= LB_STATUS_COUNT) status = LB_INTERNAL;
+  return &rows[status];
+}
+
+/* Formats into dst, cut at a character boundary; the result is UTF-8 without white space
+ * at its end. */
+static void LB_PRINTF(3, 0) format(char *dst, size_t cap, const char *fmt, va_list args) {
+  int n = vsnprintf(dst, cap, fmt, args);
+  size_t len = n < 0 ? 0 : LB_MIN((size_t)n, cap - 1);
+  while (len > 0 && strchr(" \t\r\n", dst[len - 1]) != NULL) len--;
+  dst[len] = '\0';
+}
+
+/* message = a followed by b. */
+static void set_message(struct lb_error *err, const char *a, const char *b) {
+  char *dst = err->message;
+  size_t cap = sizeof(err->message);
+  size_t used = lb_str_copy(dst, cap, lb_str_from(a));
+  used += lb_str_copy(dst + used, cap - used, lb_str_from(b));
+  lb_utf8_clean(dst, used);
+}
+
+void lb_error_reset(struct lb_error *err) {
+  if (err == NULL) return;
+  *err = (struct lb_error)LB_ERROR_INIT;
+}
+
+enum lb_status lb_error_vset(struct lb_error *err, enum lb_status status, const char *fmt,
+                             va_list args) {
+  LB_ASSERT(status != LB_OK);
+  if (err == NULL) return status;
+  /* Aside first: an argument may be a part of *err. */
+  char text[sizeof(err->message)];
+  format(text, sizeof(text), fmt, args);
+  const struct row *row = row_of(status);
+  lb_error_reset(err);
+  err->status = status;
+  err->retryable = row->retryable;
+  memcpy(err->sqlstate, row->sqlstate, sizeof(err->sqlstate));
+  set_message(err, text, "");
+  return status;
+}
+
+/* In brackets, since the name is a macro for analyzers. */
+enum lb_status(lb_error_set)(struct lb_error *err, enum lb_status status, const char *fmt,
+                             ...) {
+  va_list args;
+  va_start(args, fmt);
+  lb_error_vset(err, status, fmt, args);
+  va_end(args);
+  return status;
+}
+
+void lb_error_note_oom(struct lb_error *err, const char *what) {
+  (void)lb_error_set(err, LB_OUT_OF_MEMORY, "out of memory while allocating %s", what);
+}
+
+void lb_error_prefix(struct lb_error *err, const char *fmt, ...) {
+  if (err == NULL || err->status == LB_OK) return;
+  char old[sizeof(err->message)];
+  char text[sizeof(err->message)];
+  memcpy(old, err->message, sizeof(old));
+  va_list args;
+  va_start(args, fmt);
+  /* Not format(): a prefix ends in ": ". */
+  int n = vsnprintf(text, sizeof(text), fmt, args);
+  va_end(args);
+  if (n > 0) set_message(err, text, old);
+}
+
+void lb_error_append(struct lb_error *err, const char *fmt, ...) {
+  if (err == NULL || err->status == LB_OK) return;
+  char old[sizeof(err->message)];
+  char text[sizeof(err->message)];
+  memcpy(old, err->message, sizeof(old));
+  va_list args;
+  va_start(args, fmt);
+  format(text, sizeof(text), fmt, args);
+  va_end(args);
+  set_message(err, old, text);
+}
+
+void lb_error_set_sqlstate(struct lb_error *err, const char *sqlstate, size_t len) {
+  if (err == NULL || sqlstate == NULL || len != 5) return;
+  for (size_t i = 0; i < len; i++) {
+    char c = sqlstate[i];
+    if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'))) return;
+  }
+  memcpy(err->sqlstate, sqlstate, len);
+  err->sqlstate[len] = '\0';
+}
+
+static void set_field(char *dst, size_t cap, struct lb_str src) {
+  size_t len = lb_str_copy(dst, cap, src);
+  lb_utf8_clean(dst, len);
+}
+
+void lb_error_set_class(struct lb_error *err, const char *error_class, size_t len) {
+  if (err == NULL) return;
+  struct lb_str src = {error_class, error_class == NULL ? 0 : len};
+  set_field(err->error_class, sizeof(err->error_class), src);
+}
+
+void lb_error_set_query_id(struct lb_error *err, const char *query_id) {
+  if (err == NULL) return;
+  set_field(err->query_id, sizeof(err->query_id), lb_str_from(query_id));
+}
+
+void lb_error_copy(struct lb_error *dst, const struct lb_error *src) {
+  if (dst == NULL || src == NULL || dst == src) return;
+  *dst = *src;
+}
+
+const char *lb_status_name(enum lb_status status) { return row_of(status)->name; }
+
+const char *lb_status_text(enum lb_status status) { return row_of(status)->text; }
+
+const char *lb_status_sqlstate(enum lb_status status) { return row_of(status)->sqlstate; }
+
+int lb_status_adbc(enum lb_status status) { return row_of(status)->adbc; }
+
+bool lb_status_retryable(enum lb_status status) { return row_of(status)->retryable; }
+
+int lb_error_adbc_status(const struct lb_error *err) {
+  if (err == NULL) return lb_status_adbc(LB_INTERNAL);
+  if (err->status != LB_SERVER) return lb_status_adbc(err->status);
+  for (size_t i = 0; i < LB_ARRAY_LEN(server_states); i++) {
+    const char *prefix = server_states[i].prefix;
+    if (strncmp(err->sqlstate, prefix, strlen(prefix)) == 0) {
+      return lb_status_adbc(server_states[i].like);
+    }
+  }
+  return lb_status_adbc(LB_SERVER);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every unit test needs; header-only, for `*_test.c` files alone.
+ *
+ *   static void test_something(void **state) { (void)state; ... }
+ *   LB_TEST_MAIN(LB_TEST(test_something), LB_TEST(test_other))
+ *
+ * LB_TEST wraps a test in a fixture that fails it when blocks of the lb_alloc family
+ * outlive it. The fakes (clock, random) are the caller's memory; the clock may be read
+ * from any thread while one thread moves it. */
+#ifndef LB_BASE_TEST_SUPPORT_H
+#define LB_BASE_TEST_SUPPORT_H
+
+/* cmocka.h wants these before itself. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mutex.h"
+#include "base/random.h"
+#include "base/str.h"
+
+static inline int64_t lb_test_live_blocks(void) {
+  return lb_mem_stats(LB_MEM_TAG_COUNT).live_blocks;
+}
+
+/* Where the fixture keeps its count; cmocka runs the tests of a program one by one. */
+static inline int64_t *lb_test_blocks_before(void) {
+  static int64_t before;
+  return &before;
+}
+
+static inline int lb_test_setup(void **state) {
+  (void)state;
+  lb_mem_fail_nth(0, false);
+  *lb_test_blocks_before() = lb_test_live_blocks();
+  return 0;
+}
+
+static inline int lb_test_teardown(void **state) {
+  (void)state;
+  lb_mem_fail_nth(0, false);
+  int64_t leaked = lb_test_live_blocks() - *lb_test_blocks_before();
+  if (leaked == 0) return 0;
+  print_error("%lld blocks were left behind\n", (long long)leaked);
+  return -1;
+}
+
+#define LB_TEST(fn) cmocka_unit_test_setup_teardown(fn, lb_test_setup, lb_test_teardown)
+#define LB_TEST_MAIN(...) \
+  int main(void) { \
+    static const struct CMUnitTest tests[] = {__VA_ARGS__}; \
+    return cmocka_run_group_tests(tests, NULL, NULL); \
+  }
+
+/* Expects LB_OK and prints err->message otherwise. err may be NULL. */
+#define LB_TEST_OK(expr, err) lb_test_check_ok((expr), (err), #expr, __FILE__, __LINE__)
+/* Expects exactly this failure, with err (may be NULL) filled to match. */
+#define LB_TEST_FAILS(wanted, expr, err) \
+  lb_test_check_fails((wanted), (expr), (err), #expr, __FILE__, __LINE__)
+/* For bodies of LB_TEST_TORTURE: out of memory if an allocation was made to fail, else
+ * OK. */
+#define LB_TEST_OOM_OR_OK(expr, err) \
+  lb_test_check_oom_or_ok((expr), (err), #expr, __FILE__, __LINE__)
+/* Expects that text (a C string) contains part. */
+#define LB_TEST_CONTAINS(text, part) lb_test_contains((text), (part), __FILE__, __LINE__)
+
+static inline void lb_test_check_ok(enum lb_status status, const struct lb_error *err,
+                                    const char *expr, const char *file, int line) {
+  if (status == LB_OK) return;
+  print_error("%s: %s: %s\n", expr, lb_status_name(status), err ? err->message : "");
+  _fail(file, line);
+}
+
+static inline void lb_test_check_fails(enum lb_status wanted, enum lb_status status,
+                                       const struct lb_error *err, const char *expr,
+                                       const char *file, int line) {
+  bool filled = err == NULL || (err->status == wanted && err->message[0] != '\0' &&
+                                err->sqlstate[0] != '\0');
+  if (status == wanted && filled) return;
+  print_error("%s: expected %s, got %s; error holds %s: %s\n", expr,
+              lb_status_name(wanted), lb_status_name(status),
+              err ? lb_status_name(err->status) : "nothing", err ? err->message : "");
+  _fail(file, line);
+}
+
+static inline void lb_test_check_oom_or_ok(enum lb_status status,
+                                           const struct lb_error *err, const char *expr,
+                                           const char *file, int line) {
+  if (lb_mem_failed()) {
+    lb_test_check_fails(LB_OUT_OF_MEMORY, status, err, expr, file, line);
+  } else {
+    lb_test_check_ok(status, err, expr, file, line);
+  }
+}
+
+static inline void lb_test_contains(const char *text, const char *part, const char *file,
+                                    int line) {
+  if (lb_str_find(lb_str_from(text), lb_str_from(part)) != SIZE_MAX) return;
+  print_error("\"%s\" does not contain \"%s\"\n", text, part);
+  _fail(file, line);
+}
+
+/* LB_TEST_TORTURE(body): runs body (a call or a block) again and again while the first,
+ * second, third, ... allocation fails, until a run meets no failure; then once more with
+ * all later allocations failing too. Fails when a run leaves blocks behind or when body
+ * allocates nothing at all. Within body, lb_mem_failed() says whether a failure was met
+ * so far; body must free what it made and must not return from the test. */
+#define LB_TEST_TORTURE(...) \
+  do { \
+    for (int lb_sticky_ = 0; lb_sticky_ <= 1; lb_sticky_++) { \
+      struct lb_test_torture lb_torture_ = lb_test_torture_begin(lb_sticky_ == 1); \
+      while (lb_test_torture_next(&lb_torture_, __FILE__, __LINE__)) { \
+        do { \
+          __VA_ARGS__; \
+        } while (0); \
+      } \
+    } \
+  } while (0)
+
+#define LB_TEST_TORTURE_MAX 1000000
+
+struct lb_test_torture {
+  int64_t nth; /* 0 before the first run */
+  int64_t live_blocks;
+  bool sticky;
+};
+
+static inline struct lb_test_torture lb_test_torture_begin(bool sticky) {
+  return (struct lb_test_torture){.live_blocks = lb_test_live_blocks(), .sticky = sticky};
+}
+
+static inline bool lb_test_torture_next(struct lb_test_torture *run, const char *file,
+                                        int line) {
+  bool failed = lb_mem_failed();
+  lb_mem_fail_nth(0, false);
+  if (run->nth > 0 && lb_test_live_blocks() != run->live_blocks) {
+    print_error("%lld blocks were left behind when allocation %lld failed\n",
+                (long long)(lb_test_live_blocks() - run->live_blocks),
+                (long long)run->nth);
+    _fail(file, line);
+  }
+  if (run->nth > 0 && !failed) {
+    if (run->nth == 1) {
+      print_error("the tortured code allocates nothing\n");
+      _fail(file, line);
+    }
+    return false;
+  }
+  if (++run->nth > LB_TEST_TORTURE_MAX) {
+    print_error("still failing after %d runs\n", LB_TEST_TORTURE_MAX);
+    _fail(file, line);
+  }
+  lb_mem_fail_nth(run->nth, run->sticky);
+  return true;
+}
+
+/* Runs fn(ctx) in a child process and gives what that wrote to standard error (cut).
+ * False when the child lived to return from fn. */
+static inline bool lb_test_dies(void (*fn)(void *ctx), void *ctx, char *said,
+                                size_t cap) {
+  int ends[2];
+  assert_int_equal(pipe(ends), 0);
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (pid == 0) {
+    (void)dup2(ends[1], STDERR_FILENO);
+    fn(ctx);
+    _exit(0);
+  }
+  close(ends[1]);
+  size_t len = 0;
+  char piece[256];
+  for (;;) {
+    ssize_t n = read(ends[0], piece, sizeof(piece));
+    if (n <= 0) break;
+    size_t room = cap - 1 - len;
+    size_t taken = LB_MIN((size_t)n, room);
+    memcpy(said + len, piece, taken);
+    len += taken;
+  }
+  said[len] = '\0';
+  close(ends[0]);
+  int outcome = 0;
+  assert_true(waitpid(pid, &outcome, 0) == pid);
+  return !(WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0);
+}
+
+/* A clock that moves only when told. */
+struct lb_fake_clock {
+  int64_t now_ms;
+  int64_t awake_ms;
+  int64_t wall_ms;
+};
+
+static inline int64_t lb_fake_clock_now_ms(void *ctx) {
+  struct lb_fake_clock *fake = ctx;
+  return __atomic_load_n(&fake->now_ms, __ATOMIC_SEQ_CST);
+}
+static inline int64_t lb_fake_clock_awake_ms(void *ctx) {
+  struct lb_fake_clock *fake = ctx;
+  return __atomic_load_n(&fake->awake_ms, __ATOMIC_SEQ_CST);
+}
+static inline int64_t lb_fake_clock_wall_ms(void *ctx) {
+  struct lb_fake_clock *fake = ctx;
+  return __atomic_load_n(&fake->wall_ms, __ATOMIC_SEQ_CST);
+}
+static inline struct lb_clock lb_fake_clock_from(struct lb_fake_clock *fake) {
+  return (struct lb_clock){.now_ms = lb_fake_clock_now_ms,
+                           .awake_ms = lb_fake_clock_awake_ms,
+                           .wall_ms = lb_fake_clock_wall_ms,
+                           .ctx = fake};
+}
+/* The machine sleeps: boot and wall time go on, awake time stands still. */
+static inline void lb_fake_clock_suspend(struct lb_fake_clock *fake, int64_t sleep_ms) {
+  __atomic_fetch_add(&fake->now_ms, sleep_ms, __ATOMIC_SEQ_CST);
+  __atomic_fetch_add(&fake->wall_ms, sleep_ms, __ATOMIC_SEQ_CST);
+}
+static inline void lb_fake_clock_advance(struct lb_fake_clock *fake, int64_t step_ms) {
+  lb_fake_clock_suspend(fake, step_ms);
+  __atomic_fetch_add(&fake->awake_ms, step_ms, __ATOMIC_SEQ_CST);
+}
+
+/* Randomness from a list, round and round. lb_random_between grows with the bits drawn:
+ * these give its lower end, its middle and its upper end. */
+#define LB_FAKE_RANDOM_LOW UINT64_C(0)
+#define LB_FAKE_RANDOM_MIDDLE (UINT64_C(1) << 63)
+#define LB_FAKE_RANDOM_HIGH UINT64_MAX
+struct lb_fake_random {
+  const uint64_t *values;
+  size_t len;  /* at least 1 */
+  size_t used; /* numbers drawn so far */
+};
+
+static inline uint64_t lb_fake_random_next(void *ctx) {
+  struct lb_fake_random *fake = ctx;
+  return fake->values[fake->used++ % fake->len];
+}
+static inline struct lb_random lb_fake_random_from(struct lb_fake_random *fake) {
+  return (struct lb_random){.next = lb_fake_random_next, .ctx = fake};
+}
+
+/* A log that keeps its lines, each ended by a newline. Any thread may write; read `text`
+ * when they are done. What does not fit is dropped. */
+struct lb_fake_log {
+  struct lb_log log;
+  struct lb_mutex mu;
+  size_t len;
+  size_t lines;
+  char text[16384];
+};
+
+static inline void lb_fake_log_write(void *ctx, enum lb_log_level level, const char *line,
+                                     size_t len) {
+  struct lb_fake_log *fake = ctx;
+  (void)level;
+  lb_mutex_lock(&fake->mu);
+  fake->lines++;
+  if (len + 2 <= sizeof(fake->text) - fake->len) {
+    memcpy(fake->text + fake->len, line, len);
+    fake->len += len;
+    fake->text[fake->len++] = '\n';
+    fake->text[fake->len] = '\0';
+  }
+  lb_mutex_unlock(&fake->mu);
+}
+static inline void lb_fake_log_init(struct lb_fake_log *fake, enum lb_log_level level) {
+  memset(fake, 0, sizeof(*fake));
+  LB_TEST_OK(lb_mutex_init(&fake->mu, NULL), NULL);
+  fake->log =
+      (struct lb_log){.level = (int)level, .write = lb_fake_log_write, .ctx = fake};
+}
+static inline void lb_fake_log_reset(struct lb_fake_log *fake) {
+  lb_mutex_destroy(&fake->mu);
+}
+
+#endif

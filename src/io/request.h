@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One HTTP exchange: built by any thread, started by a post to the I/O thread, retried
+ * there by the table in retry.c, finished by exactly one call of `done` on the I/O
+ * thread.
+ *
+ * Requests queue per host and class; each class has connections of its own (control 16,
+ * fetch 64, probe 16..512 as lb_host_set_probe_limit says, download 16), so a stuck probe
+ * delays nothing else. HTTP/1.1, no redirects, no Expect, no pause, identity encoding;
+ * bodies of requests that may not be repeated come from a read callback whose seek fails,
+ * so that libcurl cannot repeat them by itself. */
+#ifndef LB_IO_REQUEST_H
+#define LB_IO_REQUEST_H
+
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "io/io.h"
+
+enum lb_req_class {
+  LB_REQ_CONTROL, /* open, execute, poll, metadata */
+  LB_REQ_END, /* cancel, close: nobody waits for them, and none holds up a statement */
+  LB_REQ_FETCH,
+  LB_REQ_PROBE,
+  LB_REQ_DOWNLOAD,
+  LB_REQ_CLASS_COUNT
+};
+
+/* Largest body of a request or reply where nothing else is said. */
+#define LB_REPLY_MAX_BYTES ((size_t)1 << 30)
+
+/* What may be done when it is not known whether the server got the request. */
+enum lb_repeat {
+  LB_REPEAT_NEVER,           /* no retry of any kind: one request, one outcome (probes) */
+  LB_REPEAT_IF_NOT_RECEIVED, /* only when provably not received, or 429/503 (execute,
+                                fetch) */
+  LB_REPEAT_SAFE, /* idempotent: also after transport errors and 5xx other than 501 */
+};
+
+enum lb_method {
+  LB_METHOD_AUTO, /* POST with a body, else GET */
+  LB_METHOD_GET,
+  LB_METHOD_POST,
+  LB_METHOD_DELETE,
+};
+
+/* Where requests go and how; immutable after creation, shared by reference count. */
+struct lb_endpoint_options {
+  const char *url;     /* "https://host[:port]/path[?query]"; no userinfo */
+  const char *ca_file; /* NULL: the system's */
+  bool insecure_skip_verify;
+  const char *user_agent;       /* "lakebeat/0.1.0 ..." */
+  const char *extra_headers[4]; /* "Name: value", NULL-terminated when fewer */
+  int64_t connect_timeout_ms;
+  int64_t request_timeout_ms; /* silence of the server */
+  int64_t retry_timeout_ms;   /* total budget of an exchange, waits included */
+};
+struct lb_endpoint;
+enum lb_status lb_endpoint_create(const struct lb_endpoint_options *opts,
+                                  struct lb_endpoint **out,
+                                  struct lb_error *err) LB_MUST_USE;
+void lb_endpoint_retain(struct lb_endpoint *endpoint);
+void lb_endpoint_release(struct lb_endpoint *endpoint);
+const char *lb_endpoint_host(const struct lb_endpoint *endpoint); /* "host:port" */
+bool lb_endpoint_is_tls(const struct lb_endpoint *endpoint);
+bool lb_endpoint_is_loopback(
+    const struct lb_endpoint *endpoint); /* 127/8, ::1, localhost */
+
+/* Makes the Authorization header's value for each attempt ("Bearer x"). Called on the I/O
+ * thread; must not block. */
+struct lb_authorizer {
+  enum lb_status (*header)(void *ctx, struct lb_buf *value, struct lb_error *err);
+  void *ctx;
+};
+
+/* Response headers that decide anything; empty when absent. Views into the request. */
+struct lb_reply_headers {
+  char content_type[64];
+  char thrift_error[512];     /* x-thriftserver-error-message */
+  char databricks_error[512]; /* x-databricks-error-or-redirect-message */
+  char reason_phrase[128];    /* x-databricks-reason-phrase */
+  char request_id[64];        /* x-request-id */
+  int64_t retry_after_ms;     /* -1 when absent or unreadable; seconds and HTTP date */
+};
+
+struct lb_request {
+  /* Set by the maker before start; not changed afterwards. */
+  struct lb_endpoint *endpoint; /* retained by the request */
+  const struct lb_authorizer
+      *authorizer; /* borrowed: outlives the request; may be NULL */
+  enum lb_req_class req_class;
+  enum lb_repeat repeat;
+  enum lb_method method;
+  const char *what;      /* static text for errors and logs: "ExecuteStatement" */
+  struct lb_buf body;    /* owned */
+  bool heartbeat;        /* adds "heartbeat" to the User-Agent */
+  bool fresh_connection; /* never on a reused connection */
+  bool holds_exit;       /* a close: the last lb_io_release waits for it */
+  int64_t timeout_ms;    /* of the whole exchange, 0 = only the endpoint's limits */
+  const char
+      *timeout_option;    /* static: the option behind timeout_ms, for errors, or NULL */
+  size_t max_reply_bytes; /* LB_REPLY_MAX_BYTES unless the maker says less or more */
+  void *ctx;              /* the maker's, for done and waiting */
+  void (*done)(struct lb_request *req, struct lb_io *io);
+  /* While a retry waits (a warehouse that starts): optional, I/O thread. */
+  void (*waiting)(struct lb_request *req, struct lb_io *io);
+
+  /* Result, valid in done. status is LB_OK for *any* HTTP status with a whole reply; the
+   * backend judges http_status. Otherwise err says what failed. */
+  enum lb_status status;
+  struct lb_error err;
+  int32_t http_status;
+  struct lb_reply_headers headers;
+  struct lb_buf reply; /* whole body; done may move it away */
+  int64_t sent_ms;     /* when the last attempt was handed to the network */
+  int64_t received_ms;
+  int32_t attempts;
+  bool received_unknown; /* failed after the server may have got it */
+
+  atomic_uint refs;
+  struct lb_io_task task; /* for posting start and cancel */
+  struct lb_io_task cancel_task;
+  struct lb_transfer *transfer; /* I/O thread */
+};
+
+/* One reference, the caller's. body is empty; fill the fields, then start. */
+enum lb_status lb_request_create(struct lb_endpoint *endpoint, struct lb_request **out,
+                                 struct lb_error *err) LB_MUST_USE;
+void lb_request_retain(struct lb_request *req);
+void lb_request_release(struct lb_request *req);
+
+/* Takes a reference of its own until done has returned. Any thread. */
+void lb_request_start(struct lb_io *io, struct lb_request *req);
+/* Ends it soon with LB_CANCELLED; done is still called exactly once. Any thread; harmless
+ * after done. The connection is dropped when a reply was outstanding. */
+void lb_request_cancel(struct lb_io *io, struct lb_request *req);
+
+/* I/O thread. Nobody waits for it any more, but its reply still matters (it may have made
+ * something on the server that has to be ended): gives it at most LB_ORPHAN_MS from
+ * now, stops its retries and lets it hold the exit. One that has not been sent is
+ * cancelled. */
+#define LB_ORPHAN_MS 60000
+void lb_request_orphan(struct lb_io *io, struct lb_request *req);
+
+/* Probes allowed in flight to the endpoint's host, 1..512. I/O thread. */
+void lb_host_set_probe_limit(struct lb_io *io, const char *host_name, int32_t limit);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request on its way: its place in a queue, its attempts with curl, its deadlines. Made
+ * with the request, lives as long, used by the I/O thread only (asked_to_cancel apart).
+ */
+#ifndef LB_IO_TRANSFER_H
+#define LB_IO_TRANSFER_H
+
+#include <curl/curl.h>
+
+#include "io/endpoint.h"
+#include "io/host.h"
+#include "io/outcome.h"
+
+enum lb_transfer_state {
+  LB_TRANSFER_NEW,
+  LB_TRANSFER_QUEUED,  /* in line for a place */
+  LB_TRANSFER_RUNNING, /* has a place and an easy handle */
+  LB_TRANSFER_WAITING, /* until the next attempt */
+  LB_TRANSFER_DONE,
+};
+
+struct lb_transfer {
+  struct lb_request *req;      /* the owner */
+  atomic_bool asked_to_cancel; /* the cancel task was posted: at most once */
+  bool cancelled;              /* ... and has run */
+  enum lb_transfer_state state;
+  struct lb_io *io;     /* from start to done */
+  struct lb_host *host; /* from start to done */
+  struct lb_list queue_node;
+  struct lb_list all_node;
+  struct lb_timer timer; /* the nearest of this transfer's deadlines */
+  int64_t started_ms;
+  int64_t again_ms;  /* while WAITING */
+  bool told_waiting; /* the log has its line */
+
+  /* Of the present attempt. */
+  CURL *easy;
+  struct curl_slist *headers;
+  int64_t attempt_ms;
+  int64_t active_ms;      /* last byte in or out, in time awake */
+  size_t body_given;      /* bytes of the body handed to curl */
+  int64_t content_length; /* as the reply states it, -1 when it does not */
+  struct lb_attempt attempt;
+  char retry_after[64];
+  char date[64];
+  char curl_text[CURL_ERROR_SIZE];
+};
+
+/* Begin; called by the start task. */
+void lb_transfer_start(struct lb_io *io, struct lb_request *req);
+/* End with LB_CANCELLED, whatever the state; no-op when done. */
+void lb_transfer_cancel(struct lb_io *io, struct lb_request *req);
+/* Nobody waits for it: see lb_request_orphan. */
+void lb_transfer_orphan(struct lb_io *io, struct lb_request *req);
+/* One round: gives places to those in line; lets curl read and write; ends what has
+ * ended. */
+void lb_transfers_pump(struct lb_io *io);
+void lb_transfers_perform(struct lb_io *io);
+/* Cancels every transfer. */
+void lb_transfers_drop(struct lb_io *io);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "result/page.h"
+
+/* A page's decoded structs: some 40 bytes for each Arrow batch, so this allows
+ * millions. */
+#define PAGE_ARENA_BYTES (256u * 1024u * 1024u)
+
+void lb_page_init(struct lb_page *page) {
+  *page = (struct lb_page){0};
+  lb_buf_init(&page->body, LB_MEM_IO, SIZE_MAX);
+  lb_arena_init(&page->arena, LB_MEM_WIRE, PAGE_ARENA_BYTES);
+}
+
+void lb_page_reset(struct lb_page *page) {
+  for (int32_t i = page->next_array; i < page->array_count; i++) {
+    if (page->arrays[i].release) page->arrays[i].release(&page->arrays[i]);
+  }
+  lb_buf_reset(&page->body);
+  lb_arena_reset(&page->arena);
+  lb_page_init(page);
+}
+
+static enum lb_status check_form(const struct lb_t_row_set *row_set,
+                                 struct lb_error *err) {
+  if (row_set->result_links.count > 0) {
+    return lb_error_set(
+        err, LB_NOT_IMPLEMENTED,
+        "the server sent links to files although it was not asked to; results "
+        "by cloud fetch are not read by this version");
+  }
+  if (row_set->rows.count > 0 || row_set->binary_columns.len > 0) {
+    return lb_error_set(
+        err, LB_NOT_IMPLEMENTED,
+        "the server sent rows in a form older than columns; HiveServer2 of "
+        "protocol V6 (Hive 0.13) or newer is needed");
+  }
+  return LB_OK;
+}
+
+static enum lb_status check_offset(const struct lb_page *page, struct lb_error *err) {
+  const struct lb_t_i64 *offset = &page->data.row_set->start_row_offset;
+  if (!offset->set || offset->v == page->first_row || page->rows == 0) return LB_OK;
+  return lb_error_set(
+      err, LB_INVALID_DATA,
+      "a page that starts at row %lld came where row %lld was next: rows were "
+      "%s on the way",
+      (long long)offset->v, (long long)page->first_row,
+      offset->v > page->first_row ? "lost" : "repeated");
+}
+
+enum lb_status lb_page_load(struct lb_page *page, const struct lb_backend *backend,
+                            const char *what, struct lb_buf *body_own, int64_t first_row,
+                            bool real_offsets, struct lb_error *err) {
+  lb_page_reset(page);
+  lb_buf_move(&page->body, body_own);
+  page->first_row = page->row = first_row;
+  struct lb_str body = {(const char *)page->body.data, page->body.len};
+  enum lb_status status = backend->read_data(body, what, &page->arena, &page->data, err);
+  if (status == LB_OK && page->data.row_set) {
+    status = check_form(page->data.row_set, err);
+    if (status == LB_OK) status = lb_row_set_rows(page->data.row_set, &page->rows, err);
+    if (status == LB_OK && real_offsets) status = check_offset(page, err);
+  }
+  if (status != LB_OK) {
+    lb_page_reset(page);
+    return status;
+  }
+  page->loaded = true;
+  return LB_OK;
+}
+
+static enum lb_status next_columns(struct lb_page *page,
+                                   const struct lb_result_schema *schema,
+                                   struct ArrowArray *out, struct lb_error *err) {
+  if (page->next_batch > 0) return LB_OK;
+  page->next_batch = 1;
+  int64_t rows;
+  return lb_columns_decode(schema, page->data.row_set, page->first_row, out, &rows, err);
+}
+
+static enum lb_status decode_next_batch(struct lb_page *page,
+                                        struct lb_arrow_decoder *dec, bool lz4,
+                                        struct lb_error *err) {
+  const struct lb_t_spark_arrow_batch *batches = page->data.row_set->arrow_batches.items;
+  const struct lb_t_spark_arrow_batch *batch = &batches[page->next_batch];
+  page->next_batch++;
+  page->next_array = page->array_count = 0;
+  LB_TRY(lb_arrow_decode_batch(dec, batch->batch, lz4, batch->row_count.v, page->row,
+                               page->arrays, LB_PAGE_ARRAYS, &page->array_count, err));
+  page->row += batch->row_count.v;
+  return LB_OK;
+}
+
+bool lb_page_used_up(const struct lb_page *page) {
+  const struct lb_t_row_set *row_set = page->data.row_set;
+  if (!page->loaded || !row_set) return true;
+  if (row_set->columns.count > 0) return page->next_batch > 0;
+  return page->next_array == page->array_count &&
+         page->next_batch >= row_set->arrow_batches.count;
+}
+
+enum lb_status lb_page_next(struct lb_page *page, const struct lb_result_schema *schema,
+                            struct lb_arrow_decoder *dec, bool lz4,
+                            struct ArrowArray *out, struct lb_error *err) {
+  out->release = NULL;
+  const struct lb_t_row_set *row_set = page->data.row_set;
+  if (!page->loaded || !row_set) return LB_OK;
+  if (row_set->columns.count > 0) return next_columns(page, schema, out, err);
+  while (page->next_array == page->array_count) {
+    if (page->next_batch >= row_set->arrow_batches.count) return LB_OK;
+    LB_TRY(decode_next_batch(page, dec, lz4, err));
+  }
+  *out = page->arrays[page->next_array++];
+  return LB_OK;
+}

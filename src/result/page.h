@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One page of rows: the reply as it came, decoded array by array, freed with the last
+ * one. Caller's memory, the reader's thread. The format is decided by what the page
+ * holds. */
+#ifndef LB_RESULT_PAGE_H
+#define LB_RESULT_PAGE_H
+
+#include "session/backend.h"
+#include "wire/arrow_decode.h"
+
+/* Arrays that one Arrow batch of the server may decode into. */
+#define LB_PAGE_ARRAYS 16
+
+struct lb_page {
+  bool loaded;
+  struct lb_buf body;
+  struct lb_arena arena;
+  struct lb_reply_data data;
+  int64_t first_row;
+  int64_t rows; /* as stated */
+  /* position */
+  int32_t next_batch;
+  int64_t row;
+  struct ArrowArray arrays[LB_PAGE_ARRAYS]; /* decoded, not handed out */
+  int32_t array_count;
+  int32_t next_array;
+};
+
+void lb_page_init(struct lb_page *page);
+void lb_page_reset(struct lb_page *page); /* frees; can be loaded again */
+
+/* Takes body_own. Checks what the page states against first_row (when the server gives
+ * real offsets); links and old row sets are LB_NOT_IMPLEMENTED with the remedy. */
+enum lb_status lb_page_load(struct lb_page *page, const struct lb_backend *backend,
+                            const char *what, struct lb_buf *body_own, int64_t first_row,
+                            bool real_offsets, struct lb_error *err) LB_MUST_USE;
+/* Nothing is left to hand out. */
+bool lb_page_used_up(const struct lb_page *page);
+/* The next array of at least one row; out->release NULL when the page is used up. */
+enum lb_status lb_page_next(struct lb_page *page, const struct lb_result_schema *schema,
+                            struct lb_arrow_decoder *dec, bool lz4,
+                            struct ArrowArray *out, struct lb_error *err) LB_MUST_USE;
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "result/parked.h"
+
+#include "session/session_internal.h"
+
+struct hb_service {
+  struct lb_io_service base;
+  struct lb_io *io;
+  struct lb_hb_sched *sched;
+  struct lb_timer timer;
+};
+
+/* What the state machine asks for. */
+
+static void probe_answered(struct lb_request *req, struct lb_io *io);
+
+/* Where a heartbeat is, there is the service. */
+static struct hb_service *service_of(struct lb_io *io) {
+  return LB_CONTAINER_OF(lb_io_get_service(io), struct hb_service, base);
+}
+
+static struct lb_io *io_of(const struct lb_parked *parked) {
+  return lb_session_io(parked->op->sess);
+}
+
+static enum lb_status send_probe(struct lb_hb *hb, bool fresh, struct lb_error *err) {
+  struct lb_parked *parked = lb_hb_owner(hb);
+  struct lb_op *op = parked->op;
+  struct lb_request *req;
+  LB_TRY(lb_session_request(op->sess, &req, err));
+  parked->params = (struct lb_probe_params){
+      .probe = lb_hb_probe(hb),
+      .confirmed_row = op->owned.confirmed_row,
+      .asked_row = op->owned.asked_row,
+  };
+  enum lb_status status =
+      op->sess->backend->build_probe(&op->handle, &parked->params, req, err);
+  if (status != LB_OK) {
+    lb_request_release(req);
+    return status;
+  }
+  req->timeout_ms = lb_hb_request_timeout_ms(hb);
+  req->timeout_option = "databricks.heartbeat.request_timeout_seconds";
+  req->fresh_connection = fresh;
+  req->ctx = parked;
+  req->done = probe_answered;
+  parked->retain(parked);
+  lb_hb_retain(hb);
+  parked->probe = req;
+  parked->probe_hb = hb;
+  lb_request_start(io_of(parked), req);
+  return LB_OK;
+}
+
+static enum lb_hb_answer_kind kind_of(enum lb_probe_verdict verdict) {
+  switch (verdict) {
+    case LB_PROBE_ALIVE:
+      return LB_HB_ALIVE;
+    case LB_PROBE_ALIVE_NO_STATE:
+      return LB_HB_ALIVE_STATE_UNKNOWN;
+    case LB_PROBE_ENDED:
+      return LB_HB_TERMINAL;
+    case LB_PROBE_LOST:
+      return LB_HB_LOST;
+    case LB_PROBE_ROWS_GONE:
+      return LB_HB_ROWS_LOST;
+    case LB_PROBE_REFUSED:
+      return LB_HB_UNAUTHORIZED;
+    case LB_PROBE_BUSY:
+      return LB_HB_BUSY;
+    default:
+      return LB_HB_FAILED;
+  }
+}
+
+static void probe_answered(struct lb_request *req, struct lb_io *io) {
+  struct lb_parked *parked = req->ctx;
+  struct lb_hb *hb = parked->probe_hb;
+  struct lb_probe_answer judged = {.verdict = LB_PROBE_FAILED};
+  struct lb_hb_answer answer = {
+      .kind = LB_HB_DROPPED,
+      .retry_after_ms = req->headers.retry_after_ms,
+      .sent_ms = req->sent_ms,
+      .bytes = (int64_t)(req->body.len + req->reply.len),
+  };
+  if (req->status != LB_CANCELLED) {
+    parked->op->sess->backend->read_probe(req, &parked->params, &judged);
+    answer.kind = kind_of(judged.verdict);
+    answer.text = judged.err.message;
+  }
+  parked->probe = NULL;
+  parked->probe_hb = NULL;
+  int64_t now_ms = lb_io_now_ms(io);
+  /* Failures right after a wake-up are the machine's, so it has to be known first. */
+  lb_hb_sched_suspended(service_of(io)->sched, now_ms, lb_io_suspended_ms(io));
+  lb_hb_answered(hb, &answer, now_ms);
+  lb_hb_release(hb);
+  lb_request_release(req);
+  parked->release(parked);
+}
+
+static void drop_probe(struct lb_hb *hb) {
+  struct lb_parked *parked = lb_hb_owner(hb);
+  if (parked->probe) lb_request_cancel(io_of(parked), parked->probe);
+}
+
+static void close_abandoned(struct lb_hb *hb) {
+  struct lb_parked *parked = lb_hb_owner(hb);
+  lb_op_send_close(parked->op, io_of(parked));
+}
+
+static void set_probe_limit(struct lb_hb_host *host, int32_t limit, void *ctx) {
+  struct hb_service *service = ctx;
+  lb_host_set_probe_limit(service->io, lb_hb_host_key(host), limit);
+}
+
+static void reschedule(struct lb_hb_sched *sched, int64_t due_ms, void *ctx) {
+  (void)sched;
+  struct hb_service *service = ctx;
+  struct lb_error err = LB_ERROR_INIT;
+  if (due_ms == LB_NEVER_MS) {
+    lb_timer_cancel(service->io, &service->timer);
+  } else if (lb_timer_set(service->io, &service->timer, due_ms, &err) != LB_OK) {
+    lb_log(lb_io_log(service->io), LB_LOG_WARN, "hb", "heartbeats are late: %s",
+           err.message);
+  }
+}
+
+static void timer_fired(struct lb_timer *timer, struct lb_io *io, int64_t now_ms) {
+  struct hb_service *service = LB_CONTAINER_OF(timer, struct hb_service, timer);
+  lb_hb_sched_run(service->sched, now_ms, lb_io_suspended_ms(io));
+  reschedule(service->sched, lb_hb_sched_next_due(service->sched), service);
+}
+
+/* The service. */
+
+static void service_stopping(struct lb_io_service *base, struct lb_io *io) {
+  struct hb_service *service = LB_CONTAINER_OF(base, struct hb_service, base);
+  lb_hb_sched_stop_all(service->sched, lb_io_now_ms(io));
+}
+
+static void service_destroy(struct lb_io_service *base) {
+  struct hb_service *service = LB_CONTAINER_OF(base, struct hb_service, base);
+  lb_timer_cancel(service->io, &service->timer);
+  lb_hb_sched_destroy(service->sched);
+  lb_free(service);
+}
+
+static enum lb_status service_get(struct lb_io *io, struct hb_service **out,
+                                  struct lb_error *err) {
+  struct lb_io_service *found = lb_io_get_service(io);
+  if (found) {
+    *out = LB_CONTAINER_OF(found, struct hb_service, base);
+    return LB_OK;
+  }
+  struct hb_service *service = lb_alloc_zero(LB_MEM_MISC, sizeof *service);
+  if (!service) return lb_error_oom(err, "the heartbeats' scheduler");
+  service->base.stopping = service_stopping;
+  service->base.destroy = service_destroy;
+  service->io = io;
+  lb_timer_init(&service->timer, timer_fired);
+  struct lb_hb_ops ops = {
+      .send = send_probe,
+      .drop = drop_probe,
+      .abandoned = close_abandoned,
+      .probe_limit = set_probe_limit,
+      .reschedule = reschedule,
+      .ctx = service,
+  };
+  enum lb_status status =
+      lb_hb_sched_create(&ops, lb_io_random(io), lb_io_log(io), &service->sched, err);
+  if (status != LB_OK) {
+    lb_free(service);
+    return status;
+  }
+  lb_io_set_service(io, &service->base);
+  lb_hb_sched_suspended(service->sched, lb_io_now_ms(io), lb_io_suspended_ms(io));
+  *out = service;
+  return LB_OK;
+}
+
+/* What the operation tells. */
+
+static void op_confirmed(void *ctx, enum lb_op_rpc rpc, int64_t sent_ms, int64_t now_ms) {
+  struct lb_parked *parked = ctx;
+  lb_hb_contact(parked->hb, rpc, sent_ms, now_ms);
+}
+
+static void op_all_local(void *ctx, int64_t now_ms) {
+  struct lb_parked *parked = ctx;
+  lb_hb_stop(parked->hb, LB_HB_ALL_LOCAL, now_ms);
+}
+
+void lb_parked_arm(struct lb_parked *parked, struct lb_io *io,
+                   const struct lb_hb_options *options, enum lb_probe_kind probe,
+                   struct lb_hb_stats *stats) {
+  struct lb_error err = LB_ERROR_INIT;
+  struct lb_op *op = parked->op;
+  struct hb_service *service = NULL;
+  struct lb_hb_setup setup = {
+      .options = options,
+      .kind = lb_session_kind(op->sess),
+      .origin = op->origin,
+      .probe = probe,
+      .stats = stats,
+      .query_id = op->query_id,
+      .owner = parked,
+      .contact_ms = op->owned.contact_ms,
+  };
+  enum lb_status status = service_get(io, &service, &err);
+  if (status == LB_OK) {
+    status = lb_hb_host_get(service->sched, lb_endpoint_host(op->sess->endpoint),
+                            &setup.host, &err);
+  }
+  if (status == LB_OK) status = lb_hb_create(service->sched, &setup, &parked->hb, &err);
+  if (status == LB_OK) status = lb_hb_arm(parked->hb, lb_io_now_ms(io), &err);
+  if (status == LB_OK) {
+    op->owned.watch = (struct lb_op_watch){op_confirmed, op_all_local, parked};
+    return;
+  }
+  if (parked->hb) lb_hb_release(parked->hb);
+  parked->hb = NULL;
+  lb_hb_stats_set_not_armed(stats, LB_HB_FAILED_TO_ARM);
+  lb_log(lb_io_log(io), LB_LOG_WARN, "hb", "statement %s has no heartbeat: %s",
+         op->query_id, err.message);
+}
+
+void lb_parked_stop(struct lb_parked *parked, struct lb_io *io,
+                    enum lb_hb_reason reason) {
+  parked->op->owned.watch = (struct lb_op_watch){0};
+  if (parked->hb) lb_hb_stop(parked->hb, reason, lb_io_now_ms(io));
+}
+
+void lb_parked_reader(struct lb_parked *parked, bool inside, int64_t now_ms) {
+  if (parked->hb) lb_hb_reader(parked->hb, inside, now_ms);
+}
+
+void lb_parked_reset(struct lb_parked *parked, struct lb_io *io) {
+  if (!parked->hb) return;
+  lb_parked_stop(parked, io, LB_HB_RELEASED);
+  lb_hb_release(parked->hb);
+  parked->hb = NULL;
+}

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading a result:
+ *  1. A page at hand is decoded array by array; each array belongs to the caller.
+ *  2. When a page is opened its rows are counted and the next page is asked for, if
+ *     the server has more and the budget grants it, so that it travels while this one
+ *     is read.
+ *  3. A reader that has no page waits for the one in flight, or asks for one: that
+ *     never waits for the budget.
+ *  4. The last page at hand: the heartbeat has nothing to keep and stops; the
+ *     operation is closed at once, since the server has nothing left that anybody
+ *     needs.
+ *  5. A failed page ends the result: a fetch cannot be repeated without losing or
+ *     doubling rows. The failure stays; there is never an end of data after it. A
+ *     verdict of the heartbeat explains a loss, it never makes one. */
+#include "io/budget.h"
+#include "result/result_internal.h"
+#include "result/verdict.h"
+#include "session/fetch.h"
+#include "session/session_internal.h"
+
+/* The reader tells the heartbeat at most so often that it is there. */
+#define READER_NEWS_MS 1000
+
+struct lb_result {
+  atomic_uint refs;
+  struct lb_op *op;
+  struct lb_hb_stats *stats;
+  struct lb_call_slot slot; /* the fetch that the reader waits for */
+  struct lb_result_options options;
+  struct lb_result_schema schema;
+  bool lz4;
+  bool last_told; /* the server says truly whether rows are left */
+
+  /* The reader's thread. */
+  struct lb_arrow_decoder *dec;
+  struct lb_page page;
+  struct lb_fetch_call *ahead; /* started, not yet taken */
+  int64_t ahead_bytes;         /* what it costs the budget; 0 nothing */
+  int64_t page_bytes;          /* size of the largest page so far: the next one's cost */
+  int64_t next_row;            /* rows before it have been received */
+  bool server_has_more;
+  bool ended;
+  bool armed; /* a heartbeat was armed, and its stop has not been waited for */
+  struct lb_error failure; /* status LB_OK: none */
+  int64_t news_ms;         /* when the heartbeat was last told of the reader */
+  int64_t last_read_ms;    /* when the reader last left a read */
+  int64_t pause_ms;        /* its longest pause that no later fetch has made good */
+  int64_t pause_end_ms;    /* when that ended */
+  int64_t contact_ms;      /* the operation's, as the last fetch saw it */
+
+  /* Any thread. */
+  atomic_int closed;     /* enum lb_hb_reason; 0: open */
+  atomic_int end_reason; /* why the heartbeat stops when nobody closed the result */
+  atomic_bool cancelled;
+  atomic_bool end_posted;
+  atomic_bool cancel_posted;
+  struct lb_io_task end_task;
+  struct lb_io_task cancel_task;
+  struct lb_io_task arm_task;
+  struct {
+    struct lb_mutex mu;
+    bool posted LB_GUARDED_BY(mu);
+    bool inside LB_GUARDED_BY(mu);
+    bool seen LB_GUARDED_BY(mu);
+  } reader;
+  struct lb_io_task reader_task;
+
+  struct lb_parked parked; /* I/O thread */
+};
+
+static struct lb_io *io_of(const struct lb_result *res) { return res->op->sess->io; }
+
+void lb_result_retain(struct lb_result *res) {
+  atomic_fetch_add_explicit(&res->refs, 1, memory_order_relaxed);
+}
+
+static void give_up_ahead(struct lb_result *res) {
+  if (!res->ahead) return;
+  lb_call_cancel(&res->ahead->base);
+  lb_call_release(&res->ahead->base);
+  res->ahead = NULL;
+  lb_budget_return(lb_io_budget(io_of(res)), res->ahead_bytes);
+  res->ahead_bytes = 0;
+}
+
+static void free_pages(struct lb_result *res) {
+  give_up_ahead(res);
+  lb_page_reset(&res->page);
+  lb_arrow_decoder_destroy(res->dec);
+  res->dec = NULL;
+}
+
+/* The last reference may go on the I/O thread (a probe's), where freeing is all that
+ * is left: the end task has run. */
+void lb_result_release(struct lb_result *res) {
+  if (!res) return;
+  if (atomic_fetch_sub_explicit(&res->refs, 1, memory_order_acq_rel) != 1) return;
+  lb_page_reset(&res->page);
+  lb_arrow_decoder_destroy(res->dec);
+  lb_result_schema_reset(&res->schema);
+  lb_hb_stats_release(res->stats);
+  lb_call_slot_destroy(&res->slot);
+  lb_mutex_destroy(&res->reader.mu);
+  lb_session_release(res->op->sess);
+  lb_op_release(res->op);
+  lb_free(res);
+}
+
+const struct lb_result_schema *lb_result_schema(const struct lb_result *res) {
+  return &res->schema;
+}
+
+const char *lb_result_query_id(const struct lb_result *res) { return res->op->query_id; }
+
+struct lb_hb_stats *lb_result_stats(const struct lb_result *res) { return res->stats; }
+
+/* Messages to the I/O thread. Each holds a reference until it has run. */
+
+static void arm_on_io(struct lb_io_task *task, struct lb_io *io) {
+  struct lb_result *res = LB_CONTAINER_OF(task, struct lb_result, arm_task);
+  lb_parked_arm(&res->parked, io, &res->options.heartbeat, res->options.probe,
+                res->stats);
+}
+
+static void end_on_io(struct lb_io_task *task, struct lb_io *io) {
+  struct lb_result *res = LB_CONTAINER_OF(task, struct lb_result, end_task);
+  enum lb_hb_reason reason = (enum lb_hb_reason)atomic_load(&res->closed);
+  if (reason == LB_HB_NO_REASON)
+    reason = (enum lb_hb_reason)atomic_load(&res->end_reason);
+  lb_parked_stop(&res->parked, io, reason);
+  lb_parked_reset(&res->parked, io);
+  lb_op_send_close(res->op, io);
+  lb_result_release(res);
+}
+
+static void cancel_on_io(struct lb_io_task *task, struct lb_io *io) {
+  struct lb_result *res = LB_CONTAINER_OF(task, struct lb_result, cancel_task);
+  lb_parked_stop(&res->parked, io, LB_HB_CANCELED);
+  lb_op_send_cancel(res->op, io);
+  lb_op_send_close(res->op, io);
+  lb_result_release(res);
+}
+
+/* Stops the heartbeat and closes the operation, in this order, once. */
+static void post_end(struct lb_result *res, enum lb_hb_reason reason) {
+  if (atomic_exchange(&res->end_posted, true)) return;
+  atomic_store(&res->end_reason, (int)reason);
+  lb_result_retain(res);
+  res->end_task.run = end_on_io;
+  lb_io_post(io_of(res), &res->end_task);
+}
+
+static void reader_on_io(struct lb_io_task *task, struct lb_io *io) {
+  struct lb_result *res = LB_CONTAINER_OF(task, struct lb_result, reader_task);
+  lb_mutex_lock(&res->reader.mu);
+  bool inside = res->reader.inside;
+  bool seen = res->reader.seen;
+  res->reader.posted = res->reader.seen = false;
+  lb_mutex_unlock(&res->reader.mu);
+  int64_t now_ms = lb_io_now_ms(io);
+  if (inside || seen) lb_parked_reader(&res->parked, true, now_ms);
+  if (!inside) lb_parked_reader(&res->parked, false, now_ms);
+  lb_result_release(res);
+}
+
+static void tell_reader(struct lb_result *res, bool inside) {
+  if (atomic_load_explicit(&res->end_posted, memory_order_relaxed)) return;
+  lb_mutex_lock(&res->reader.mu);
+  bool post = !res->reader.posted;
+  res->reader.posted = true;
+  res->reader.inside = inside;
+  res->reader.seen = true;
+  lb_mutex_unlock(&res->reader.mu);
+  if (!post) return;
+  lb_result_retain(res);
+  res->reader_task.run = reader_on_io;
+  lb_io_post(io_of(res), &res->reader_task);
+}
+
+/* The reader came by without having to wait. */
+static void tell_news(struct lb_result *res) {
+  int64_t now_ms = lb_io_now_ms(io_of(res));
+  if (now_ms - res->last_read_ms > res->pause_ms) {
+    res->pause_ms = now_ms - res->last_read_ms;
+    res->pause_end_ms = now_ms;
+  }
+  if (now_ms - res->news_ms < READER_NEWS_MS) return;
+  res->news_ms = now_ms;
+  tell_reader(res, false);
+}
+
+/* Reading. */
+
+/* Some other thread has ended the result. */
+static enum lb_status check_ended(struct lb_result *res, struct lb_error *err) {
+  if (atomic_load(&res->cancelled)) {
+    return lb_error_set(err, LB_CANCELLED, "the statement was cancelled");
+  }
+  switch (atomic_load(&res->closed)) {
+    case LB_HB_NO_REASON:
+      return LB_OK;
+    case LB_HB_REEXECUTED:
+      return lb_error_set(
+          err, LB_INVALID_STATE,
+          "the statement was executed again: this earlier result has ended");
+    default:
+      return lb_error_set(err, LB_INVALID_STATE, "the result has been released");
+  }
+}
+
+static enum lb_status check_open(struct lb_result *res, struct lb_error *err) {
+  LB_TRY(check_ended(res, err));
+  if (res->failure.status == LB_OK) return LB_OK;
+  lb_error_copy(err, &res->failure);
+  return res->failure.status;
+}
+
+static enum lb_status fail(struct lb_result *res, enum lb_status status,
+                           struct lb_error *err) {
+  /* Whoever ended it has broken off the read, so that is the reason. */
+  enum lb_status ended = check_ended(res, err);
+  if (ended != LB_OK) status = ended;
+  const struct lb_verdict_facts facts = {
+      .now_ms = lb_io_now_ms(io_of(res)),
+      .contact_ms = res->contact_ms,
+      .idle_ms = res->pause_ms,
+  };
+  lb_verdict_explain(res->stats, res->op->query_id, &res->options.heartbeat, &facts, err);
+  lb_error_set_query_id(err, res->op->query_id);
+  lb_error_copy(&res->failure, err);
+  free_pages(res);
+  bool lost = status == LB_RESULT_LOST || status == LB_SESSION_LOST;
+  post_end(res, lost ? LB_HB_HANDLE_LOST : LB_HB_END_OF_RESULTS);
+  return status;
+}
+
+static enum lb_status start_fetch(struct lb_result *res, struct lb_error *err) {
+  struct lb_fetch_params params = {
+      .start_row = res->next_row,
+      .max_rows = res->options.max_rows,
+      .max_bytes = res->options.max_bytes,
+  };
+  LB_TRY(lb_fetch_create(res->op, &params, &res->ahead, err));
+  lb_call_start(&res->ahead->base);
+  return LB_OK;
+}
+
+/* Step 2. What cannot be fetched ahead now is fetched when the reader waits for it, so a
+ * failure here is no failure. */
+static void fetch_ahead(struct lb_result *res) {
+  if (!res->options.prefetch || !res->server_has_more || res->ahead) return;
+  struct lb_budget *budget = lb_io_budget(io_of(res));
+  int64_t cost = LB_MAX(res->page_bytes, 1);
+  if (!lb_budget_take(budget, cost)) return;
+  if (start_fetch(res, NULL) == LB_OK) {
+    res->ahead_bytes = cost;
+  } else {
+    lb_budget_return(budget, cost);
+  }
+}
+
+/* A page has been opened: what it says of the rest. */
+static void account(struct lb_result *res) {
+  const struct lb_page *page = &res->page;
+  res->next_row += page->rows;
+  res->page_bytes = LB_MAX(res->page_bytes, (int64_t)page->body.len);
+  if (res->last_told && page->data.has_more_told) {
+    res->server_has_more = page->data.has_more;
+  } else {
+    res->server_has_more = page->rows > 0; /* only an empty page is the end */
+  }
+  if (!res->server_has_more) {
+    post_end(res, page->rows > 0 ? LB_HB_ALL_LOCAL : LB_HB_END_OF_RESULTS);
+  }
+}
+
+static enum lb_status wait_ahead(struct lb_result *res, struct lb_error *err) {
+  tell_reader(res, true);
+  enum lb_status status =
+      lb_call_slot_wait(&res->slot, &res->ahead->base, LB_NEVER_MS, err);
+  tell_reader(res, false);
+  return status;
+}
+
+/* The one verdict that makes an error: a heartbeat has found that rows are gone. */
+static enum lb_status check_damage(const struct lb_result *res, struct lb_error *err) {
+  struct lb_hb_verdict verdict;
+  if (!lb_hb_stats_verdict(res->stats, &verdict)) return LB_OK;
+  if (verdict.reason != LB_HB_DAMAGED) return LB_OK;
+  return lb_error_set(
+      err, LB_INVALID_DATA,
+      "rows of statement %s were lost on the server: a heartbeat found its "
+      "cursor where no row of ours can be. Execute it again, with option "
+      "databricks.heartbeat.probe set to auto",
+      res->op->query_id);
+}
+
+/* Step 3: the next page becomes the page at hand. */
+static enum lb_status turn_page(struct lb_result *res, struct lb_error *err) {
+  lb_page_reset(&res->page);
+  LB_TRY(check_damage(res, err));
+  if (!res->ahead) LB_TRY(start_fetch(res, err));
+  enum lb_status status = wait_ahead(res, err);
+  /* These are statuses of a fetch that has ended, never of a wait that was given up. */
+  if (status == LB_OK || status == LB_RESULT_LOST || status == LB_SESSION_LOST) {
+    res->contact_ms = res->ahead->contact_ms;
+  }
+  if (status == LB_OK && res->contact_ms > res->pause_end_ms) res->pause_ms = 0;
+  if (status == LB_OK) {
+    status = lb_page_load(
+        &res->page, res->op->sess->backend, "FetchResults", &res->ahead->reply,
+        res->next_row, lb_server_facts(lb_session_kind(res->op->sess))->start_row_offset,
+        err);
+  }
+  lb_budget_return(lb_io_budget(io_of(res)), res->ahead_bytes);
+  res->ahead_bytes = 0;
+  lb_call_release(&res->ahead->base);
+  res->ahead = NULL;
+  if (status != LB_OK) return status;
+  account(res);
+  fetch_ahead(res);
+  return LB_OK;
+}
+
+/* The reader may now pause for hours: what is left of a page and of its decoding goes. */
+static void rest(struct lb_result *res) {
+  lb_page_reset(&res->page);
+  lb_arrow_decoder_rest(res->dec);
+}
+
+static enum lb_status read_next(struct lb_result *res, struct ArrowArray *out,
+                                struct lb_error *err) {
+  for (;;) {
+    LB_TRY(lb_page_next(&res->page, &res->schema, res->dec, res->lz4, out, err));
+    if (out->release) {
+      if (lb_page_used_up(&res->page)) rest(res);
+      return LB_OK;
+    }
+    if (!res->server_has_more) {
+      res->ended = true;
+      return LB_OK;
+    }
+    LB_TRY(turn_page(res, err));
+  }
+}
+
+static void nothing_on_io(struct lb_io_task *task, struct lb_io *io) {
+  (void)task;
+  (void)io;
+}
+
+/* The end was reached: whoever asks from now on sees the heartbeat stopped. */
+static void settle(struct lb_result *res) {
+  free_pages(res);
+  if (!res->armed) return;
+  res->armed = false;
+  struct lb_io_task task = {.run = nothing_on_io};
+  lb_io_run(io_of(res), &task);
+}
+
+enum lb_status lb_result_next(struct lb_result *res, struct ArrowArray *out,
+                              struct lb_error *err) {
+  struct lb_error local = LB_ERROR_INIT;
+  if (!err) err = &local;
+  struct ArrowArray array = {0};
+  LB_TRY(check_open(res, err));
+  tell_news(res);
+  if (!res->ended) {
+    enum lb_status status = read_next(res, &array, err);
+    if (status != LB_OK) return fail(res, status, err);
+    res->last_read_ms = lb_io_now_ms(io_of(res));
+  }
+  if (res->ended) settle(res);
+  *out = array;
+  return LB_OK;
+}
+
+/* Ending. */
+
+void lb_result_close(struct lb_result *res, enum lb_hb_reason reason) {
+  int open = LB_HB_NO_REASON;
+  atomic_compare_exchange_strong(&res->closed, &open, (int)reason);
+  lb_call_slot_shut(&res->slot);
+  post_end(res, reason);
+  /* Only the reader's own close may touch what the reader uses. */
+  if (reason == LB_HB_RELEASED) free_pages(res);
+}
+
+bool lb_result_cancel(struct lb_result *res) {
+  if (atomic_load(&res->closed) != LB_HB_NO_REASON) return false;
+  /* Everything has been received: there is nothing to cancel but a reader that waits. */
+  if (atomic_load(&res->end_posted)) return lb_call_slot_cancel(&res->slot);
+  atomic_store(&res->cancelled, true);
+  /* Before the reader wakes: its own end would close the operation without cancelling. */
+  if (!atomic_exchange(&res->cancel_posted, true)) {
+    lb_result_retain(res);
+    res->cancel_task.run = cancel_on_io;
+    lb_io_post(io_of(res), &res->cancel_task);
+  }
+  lb_call_slot_shut(&res->slot);
+  return true;
+}
+
+/* Making. */
+
+static void parked_retain(struct lb_parked *parked) {
+  lb_result_retain(LB_CONTAINER_OF(parked, struct lb_result, parked));
+}
+
+static void parked_release(struct lb_parked *parked) {
+  lb_result_release(LB_CONTAINER_OF(parked, struct lb_result, parked));
+}
+
+static enum lb_status allocate(struct lb_execute_call *call,
+                               const struct lb_result_options *options,
+                               struct lb_hb_stats *stats, struct lb_result **out,
+                               struct lb_error *err) {
+  struct lb_result *res = lb_alloc_zero(LB_MEM_MISC, sizeof *res);
+  if (!res) return lb_error_oom(err, "a result set");
+  atomic_init(&res->refs, 1);
+  lb_page_init(&res->page);
+  lb_result_schema_init(&res->schema);
+  res->options = *options;
+  enum lb_status status = lb_call_slot_init(&res->slot, err);
+  if (status != LB_OK) {
+    lb_free(res);
+    return status;
+  }
+  status = lb_mutex_init(&res->reader.mu, err);
+  if (status != LB_OK) {
+    lb_call_slot_destroy(&res->slot);
+    lb_free(res);
+    return status;
+  }
+  lb_op_retain(call->op);
+  res->op = call->op;
+  lb_session_retain(call->op->sess);
+  lb_hb_stats_retain(stats);
+  res->stats = stats;
+  res->parked = (struct lb_parked){
+      .op = call->op, .retain = parked_retain, .release = parked_release};
+  res->last_told = lb_server_facts(lb_session_kind(call->op->sess))->reliable_has_more;
+  *out = res;
+  return LB_OK;
+}
+
+static enum lb_status refuse_staging(const struct lb_t_get_result_set_metadata_resp *meta,
+                                     struct lb_error *err) {
+  if (!meta->is_staging_operation.v) return LB_OK;
+  return lb_error_set(
+      err, LB_NOT_IMPLEMENTED,
+      "PUT, GET and REMOVE on volumes are not carried out by this driver, and "
+      "no local file was touched; use the Databricks CLI or REST API");
+}
+
+static enum lb_status take_schema(struct lb_result *res,
+                                  const struct lb_t_get_result_set_metadata_resp *meta,
+                                  struct lb_error *err) {
+  LB_TRY(refuse_staging(meta, err));
+  res->lz4 = meta->lz4_compressed.v;
+  return lb_result_schema_from_metadata(meta, &res->schema, err);
+}
+
+static enum lb_status schema_of_reply(struct lb_result *res, struct lb_buf *reply,
+                                      struct lb_error *err) {
+  struct lb_arena arena;
+  lb_arena_init(&arena, LB_MEM_WIRE, 256u * 1024u * 1024u);
+  struct lb_reply_data data;
+  struct lb_str body = {(const char *)reply->data, reply->len};
+  enum lb_status status =
+      res->op->sess->backend->read_data(body, "GetResultSetMetadata", &arena, &data, err);
+  if (status == LB_OK) status = take_schema(res, data.metadata, err);
+  lb_arena_reset(&arena);
+  return status;
+}
+
+/* The schema, and the page that came with the execution. */
+static enum lb_status take_reply(struct lb_result *res, struct lb_execute_call *call,
+                                 struct lb_error *err) {
+  const struct lb_op_head *head = &call->head;
+  if (head->has_rows || head->has_metadata) {
+    LB_TRY(lb_page_load(&res->page, res->op->sess->backend, "ExecuteStatement",
+                        &call->execute_reply, 0, true, err));
+  }
+  if (head->has_metadata) return take_schema(res, res->page.data.metadata, err);
+  if (call->metadata_reply.len > 0)
+    return schema_of_reply(res, &call->metadata_reply, err);
+  if (!call->metadata_failed) return lb_result_schema_all_text(0, &res->schema, err);
+  /* The engine cannot describe a column's type, but sends the rows as text: the first
+   * page tells how many columns there are. */
+  res->server_has_more = true;
+  if (turn_page(res, err) != LB_OK || !res->page.data.row_set) {
+    lb_error_copy(err, &call->metadata_err);
+    return call->metadata_err.status;
+  }
+  return lb_result_schema_all_text(res->page.data.row_set->columns.count, &res->schema,
+                                   err);
+}
+
+static bool has_result(const struct lb_result *res, const struct lb_op_head *head) {
+  if (lb_session_kind(res->op->sess) == LB_KIND_HIVE) return head->handle.has_result_set;
+  return true;
+}
+
+/* Rows may be left on the server unless something said that there are none. */
+static void first_account(struct lb_result *res, const struct lb_op_head *head) {
+  if (res->next_row > 0 || res->ahead) return; /* a page was turned already */
+  if (res->page.loaded && head->has_rows) {
+    account(res);
+  } else {
+    res->server_has_more = !head->closed_by_server && has_result(res, head);
+  }
+}
+
+/* The one place where a heartbeat begins, for every result set of every protocol. */
+static void arm(struct lb_result *res, const struct lb_op_head *head) {
+  struct lb_hb_facts facts = {
+      .enabled = res->options.heartbeat.enabled,
+      .has_result = has_result(res, head),
+      .has_handle = res->op->has_handle,
+      .has_probe = res->options.probe != LB_PROBE_NONE,
+      .closed_by_server = head->closed_by_server,
+      .rows_on_server = res->server_has_more,
+  };
+  enum lb_hb_reason reason = lb_hb_eligible(&facts);
+  if (reason != LB_HB_NO_REASON) {
+    lb_hb_stats_set_not_armed(res->stats, reason);
+    return;
+  }
+  res->arm_task.run = arm_on_io;
+  res->armed = true;
+  lb_io_run(io_of(res), &res->arm_task);
+}
+
+enum lb_status lb_result_create(struct lb_execute_call *call,
+                                const struct lb_result_options *options,
+                                struct lb_hb_stats *stats, struct lb_result **out,
+                                struct lb_error *err) {
+  struct lb_result *res;
+  LB_TRY(allocate(call, options, stats, &res, err));
+  enum lb_status status = take_reply(res, call, err);
+  if (status == LB_OK) status = lb_arrow_decoder_create(&res->schema, &res->dec, err);
+  if (status != LB_OK) {
+    lb_result_close(res, LB_HB_RELEASED);
+    lb_result_release(res);
+    return status;
+  }
+  res->last_read_ms = lb_io_now_ms(io_of(res));
+  first_account(res, &call->head);
+  arm(res, &call->head);
+  if (res->server_has_more) {
+    fetch_ahead(res);
+  } else {
+    post_end(res, LB_HB_END_OF_RESULTS);
+  }
+  *out = res;
+  return LB_OK;
+}

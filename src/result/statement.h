@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A statement: text, options, and the results that its executions made, the same for
+ * every front end. One thread uses it at a time, except lb_stmt_cancel and the readers
+ * of statistics, which any thread may call at any time. */
+#ifndef LB_RESULT_STATEMENT_H
+#define LB_RESULT_STATEMENT_H
+
+#include "result/result.h"
+#include "session/session.h"
+
+/* What a process, database or connection counts: sums of heartbeats (rule 7.3). */
+struct lb_stmt;
+
+enum lb_status lb_stmt_create(struct lb_session *sess, struct lb_options *opts,
+                              struct lb_hb_stats *parent_stats, struct lb_stmt **out,
+                              struct lb_error *err) LB_MUST_USE;
+/* Streams of it live on. */
+void lb_stmt_destroy(struct lb_stmt *stmt);
+
+enum lb_status lb_stmt_set_sql(struct lb_stmt *stmt, struct lb_str sql,
+                               struct lb_error *err) LB_MUST_USE;
+/* Runs it and waits until the server has finished it. out NULL: the result is not
+ * wanted; it is run to the end and closed. *rows_affected (may be NULL): -1 when not
+ * known. An earlier result of this statement is stopped and closed first.
+ * LB_INVALID_STATE without a text. */
+enum lb_status lb_stmt_execute(struct lb_stmt *stmt, struct lb_result **out,
+                               int64_t *rows_affected, struct lb_error *err) LB_MUST_USE;
+/* Cancels what runs, or the latest result. False: there was nothing to cancel. Any
+ * thread. */
+bool lb_stmt_cancel(struct lb_stmt *stmt);
+/* Counters of the latest result, also after its end (retained; NULL before the first
+ * execution). Any thread. */
+struct lb_hb_stats *lb_stmt_stats(struct lb_stmt *stmt);
+/* Id of the latest execution, also of a failed one; "" while none is known. Any
+ * thread. */
+void lb_stmt_query_id(struct lb_stmt *stmt, char out[40]);
+
+#endif

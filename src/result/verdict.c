@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "result/verdict.h"
+
+static void append_reason(enum lb_hb_reason reason, const struct lb_hb_options *options,
+                          struct lb_error *err) {
+  switch (reason) {
+    case LB_HB_DISABLED:
+      lb_error_append(
+          err, "; it had no heartbeat, since option databricks.heartbeat.enabled is "
+               "false (or LAKEBEAT_HEARTBEAT=off)");
+      return;
+    case LB_HB_ABANDONED:
+      lb_error_append(err,
+                      "; the driver had closed it as abandoned (options "
+                      "databricks.heartbeat.max_idle_seconds = %lld, "
+                      "databricks.heartbeat.max_lifetime_seconds = %lld)",
+                      (long long)(options->max_idle_ms / 1000),
+                      (long long)(options->max_lifetime_ms / 1000));
+      return;
+    case LB_HB_FAILURES:
+      lb_error_append(err,
+                      "; heartbeats had been given up after repeated failures (option "
+                      "databricks.heartbeat.max_failures = %d)",
+                      (int)options->max_failures);
+      return;
+    case LB_HB_TERMINAL_STATE:
+      lb_error_append(err,
+                      "; a heartbeat had found it ended (cancelled, failed or closed by "
+                      "somebody else)");
+      return;
+    case LB_HB_FAILED_TO_ARM:
+      lb_error_append(err, "; its heartbeat could not be started");
+      return;
+    case LB_HB_NO_PROBE:
+      lb_error_append(err, "; this kind of server has no request that keeps it alive");
+      return;
+    default:
+      lb_error_append(
+          err,
+          "; option databricks.heartbeat.interval_seconds = %lld has to be less "
+          "than the time after which the server forgets a result",
+          (long long)(options->interval_ms / 1000));
+      return;
+  }
+}
+
+/* Verdicts that explain failures of other kinds too: the operation had ended before. */
+static bool ends_operations(enum lb_hb_reason reason) {
+  return reason == LB_HB_TERMINAL_STATE || reason == LB_HB_HANDLE_LOST ||
+         reason == LB_HB_ABANDONED;
+}
+
+void lb_verdict_explain(const struct lb_hb_stats *stats, const char *query_id,
+                        const struct lb_hb_options *options,
+                        const struct lb_verdict_facts *facts, struct lb_error *err) {
+  struct lb_hb_snapshot seen;
+  struct lb_hb_verdict verdict = {.reason = LB_HB_NO_REASON};
+  if (!err || err->status == LB_OK || err->status == LB_CANCELLED) return;
+  lb_hb_stats_read(stats, facts->now_ms, &seen);
+  bool judged = lb_hb_stats_verdict(stats, &verdict);
+  bool lost = err->status == LB_RESULT_LOST || err->status == LB_SESSION_LOST;
+  if (!lost && !(judged && ends_operations(verdict.reason))) return;
+  int64_t alive_ms = LB_MAX(facts->contact_ms, verdict.last_alive_ms);
+  lb_error_append(err, " -- the server has %s statement %s%s",
+                  lost ? "thrown the result of" : "ended",
+                  query_id[0] ? query_id : "(unknown)", lost ? " away" : "");
+  if (alive_ms > 0) {
+    lb_error_append(err, "; last known alive %lld s ago",
+                    (long long)((facts->now_ms - alive_ms) / 1000));
+  }
+  lb_error_append(
+      err, "; the client had been idle for %lld s and %lld heartbeats had succeeded",
+      (long long)(facts->idle_ms / 1000),
+      (long long)(judged ? verdict.succeeded : seen.probes_succeeded));
+  append_reason(judged ? verdict.reason : seen.reason, options, err);
+}

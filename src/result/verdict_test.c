@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "result/verdict.h"
+
+#include "base/test_support.h"
+
+static const struct lb_hb_options options = {.interval_ms = 60000,
+                                             .max_failures = 10,
+                                             .max_idle_ms = 14400000,
+                                             .max_lifetime_ms = 0};
+
+static struct lb_error lost(void) {
+  struct lb_error err = LB_ERROR_INIT;
+  (void)lb_error_set(&err, LB_RESULT_LOST, "FetchResults: HTTP 404");
+  return err;
+}
+
+static void explain_not_armed(enum lb_hb_reason reason, struct lb_error *err) {
+  struct lb_hb_stats *stats;
+  LB_TEST_OK(lb_hb_stats_create(NULL, &stats, NULL), NULL);
+  lb_hb_stats_set_not_armed(stats, reason);
+  const struct lb_verdict_facts facts = {
+      .now_ms = 5000000, .contact_ms = 4980000, .idle_ms = 10000};
+  lb_verdict_explain(stats, "41b41228-23d8-4d1e-8460-66fe976124e1", &options, &facts,
+                     err);
+  lb_hb_stats_release(stats);
+}
+
+static void test_rule_4_4_names_what_is_known(void **state) {
+  (void)state;
+  struct lb_error err = lost();
+  explain_not_armed(LB_HB_DISABLED, &err);
+  assert_int_equal(err.status, LB_RESULT_LOST);
+  LB_TEST_CONTAINS(err.message, "HTTP 404");
+  LB_TEST_CONTAINS(err.message, "41b41228-23d8-4d1e-8460-66fe976124e1");
+  LB_TEST_CONTAINS(err.message, "last known alive 20 s ago");
+  LB_TEST_CONTAINS(err.message, "idle for 10 s and 0 heartbeats had succeeded");
+  LB_TEST_CONTAINS(err.message, "databricks.heartbeat.enabled");
+}
+
+static void test_each_reason_names_its_option(void **state) {
+  (void)state;
+  static const struct {
+    enum lb_hb_reason reason;
+    const char *text;
+  } rows[] = {
+      {LB_HB_FAILED_TO_ARM, "could not be started"},
+      {LB_HB_NO_PROBE, "no request that keeps it alive"},
+      {LB_HB_NO_REASON, "databricks.heartbeat.interval_seconds = 60"},
+      {LB_HB_ABANDONED, "databricks.heartbeat.max_idle_seconds = 14400"},
+      {LB_HB_FAILURES, "databricks.heartbeat.max_failures = 10"},
+  };
+  for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
+    struct lb_error err = lost();
+    explain_not_armed(rows[i].reason, &err);
+    LB_TEST_CONTAINS(err.message, rows[i].text);
+  }
+}
+
+static void test_rule_4_4_never_makes_an_error(void **state) {
+  (void)state;
+  struct lb_error err = LB_ERROR_INIT;
+  explain_not_armed(LB_HB_ABANDONED, &err);
+  assert_int_equal(err.status, LB_OK);
+  assert_string_equal(err.message, "");
+  (void)lb_error_set(&err, LB_CONNECTION, "refused");
+  explain_not_armed(LB_HB_ABANDONED, &err);
+  assert_string_equal(err.message, "refused");
+  explain_not_armed(LB_HB_ABANDONED, NULL);
+}
+
+LB_TEST_MAIN(LB_TEST(test_rule_4_4_names_what_is_known),
+             LB_TEST(test_each_reason_names_its_option),
+             LB_TEST(test_rule_4_4_never_makes_an_error))

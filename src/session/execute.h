@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Executing a statement: sent, polled until it ends, its metadata fetched, all on the
+ * I/O thread, while the caller waits or not. Start, done, wait and cancel are those of
+ * lb_call; a caller that gives up leaves an orphan behind that cancels and closes
+ * whatever the server makes of it. */
+#ifndef LB_SESSION_EXECUTE_H
+#define LB_SESSION_EXECUTE_H
+
+#include "io/call.h"
+#include "session/operation.h"
+
+struct lb_execute_call {
+  struct lb_call base;
+  struct lb_op *op; /* retained */
+
+  /* After the call has finished with LB_OK, for its starter only. */
+  struct lb_op_head head;
+  struct lb_buf execute_reply;  /* with direct results, when head says so */
+  struct lb_buf metadata_reply; /* when the metadata came by itself */
+  bool metadata_failed; /* metadata_err says why; rows may be readable all the same */
+  struct lb_error metadata_err;
+
+  /* I/O thread. */
+  struct lb_request *req;
+  struct lb_timer timer;
+  int64_t poll_delay_ms;
+};
+
+/* Prepares; params' text is copied into the request. */
+enum lb_status lb_execute_create(struct lb_session *sess,
+                                 const struct lb_execute_params *params,
+                                 struct lb_execute_call **out,
+                                 struct lb_error *err) LB_MUST_USE;
+/* lb_call_run(slot, &call->base, ...) executes; lb_call_release(&call->base) frees. */
+
+#endif

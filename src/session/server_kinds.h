@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is known about each kind of server, as data: limits, which call resets which
+ * clock, which probe works and which does harm. Every constant has its source and date in
+ * server_kinds.c. Pure. */
+#ifndef LB_SESSION_SERVER_KINDS_H
+#define LB_SESSION_SERVER_KINDS_H
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum lb_server_kind {
+  LB_KIND_AUTO, /* not learned yet; also the option's default */
+  LB_KIND_DATABRICKS,
+  LB_KIND_SPARK,
+  LB_KIND_HIVE,
+  LB_KIND_KYUUBI,
+  LB_KIND_COUNT
+};
+/* Words of the option databricks.server_kind: auto, databricks, spark, hive, kyuubi. */
+bool lb_server_kind_parse(struct lb_str word, enum lb_server_kind *out);
+const char *lb_server_kind_name(enum lb_server_kind kind);
+/* From GetInfo(CLI_DBMS_NAME): "Spark SQL", "Apache Hive", ... Unknown names read as
+ * SPARK. */
+enum lb_server_kind lb_server_kind_from_dbms(struct lb_str dbms_name);
+
+enum lb_probe_kind {
+  LB_PROBE_AUTO,
+  LB_PROBE_STATUS,   /* GetOperationStatus */
+  LB_PROBE_METADATA, /* GetResultSetMetadata */
+  LB_PROBE_FETCH0,   /* FetchResults NEXT, maxRows 0 */
+  LB_PROBE_NONE
+};
+bool lb_probe_kind_parse(struct lb_str word,
+                         enum lb_probe_kind *out); /* auto ... fetch0 */
+const char *lb_probe_kind_name(enum lb_probe_kind probe);
+
+/* What made the operation: it decides what keeps it alive on some servers. */
+enum lb_op_origin { LB_OP_STATEMENT, LB_OP_METADATA };
+
+/* Requests that name an operation. */
+enum lb_op_rpc {
+  LB_RPC_EXECUTE,
+  LB_RPC_STATUS,
+  LB_RPC_METADATA,
+  LB_RPC_FETCH,
+  LB_RPC_FETCH0,
+  LB_RPC_CANCEL,
+  LB_RPC_CLOSE,
+  LB_RPC_COUNT
+};
+
+struct lb_server_facts {
+  int64_t idle_limit_ms; /* an idle operation is kept at least so long; 0 not known */
+  int64_t
+      evict_window_ms; /* ... and gone after so long at the latest; 25 min when unknown */
+  bool long_poll;      /* status calls of running operations block in the server */
+  bool direct_results;
+  bool arrow_results;
+  bool reliable_has_more; /* hasMoreRows can be believed */
+  bool start_row_offset;  /* replies carry real offsets */
+  bool ask_schema_after_finish_only;
+  int64_t max_rows_cap; /* pages are silently cut to so many rows; 0 no cap known */
+};
+const struct lb_server_facts *lb_server_facts(enum lb_server_kind kind);
+/* True when a confirmed rpc resets the operation's idle clock (rule 3.3). */
+bool lb_server_is_contact(enum lb_server_kind kind, enum lb_op_origin origin,
+                          enum lb_op_rpc rpc);
+/* Resolves AUTO to the probe that works; a probe that does harm on this kind is
+ * LB_INVALID_ARGUMENT naming option, value, kind and remedy. One that is merely useless
+ * is allowed (it was asked for). */
+enum lb_status lb_server_choose_probe(enum lb_server_kind kind, enum lb_op_origin origin,
+                                      enum lb_probe_kind asked, enum lb_probe_kind *out,
+                                      struct lb_error *err) LB_MUST_USE;
+/* True when the probe would lose rows: fetch0 on Hive, on a kind that is not learned, and
+ * on Kyuubi where results come as Arrow (arrow_rows), which only the result itself shows.
+ */
+bool lb_server_probe_harms(enum lb_server_kind kind, enum lb_probe_kind probe,
+                           bool arrow_rows);
+/* Rule 3.8: an interval above half of the kind's limit is an error that names the limit;
+ * above a third *warn is set. */
+enum lb_status lb_server_check_interval(enum lb_server_kind kind, int64_t interval_ms,
+                                        bool *warn, struct lb_error *err) LB_MUST_USE;
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/thrift_backend_parts.h"
+
+/* Requests are small but for the SQL text. */
+#define MAX_REQUEST_BYTES (256u * 1024u * 1024u)
+#define MAX_CONTROL_REPLY_BYTES (512u * 1024u * 1024u)
+#define MAX_DATA_REPLY_BYTES ((size_t)INT32_MAX)
+/* Nobody waits for a cancel or close, so it need not wait long for a server either. */
+#define END_TIMEOUT_MS 30000
+
+/* The highest Databricks version this code knows: parameters came with V8. */
+#define CLIENT_PROTOCOL LB_T_PROTOCOL_SPARK_V8
+
+/* A handle as the wire wants it, without heap. */
+struct wire_session {
+  struct lb_t_handle_identifier id;
+  struct lb_t_session_handle handle;
+};
+struct wire_operation {
+  struct lb_t_handle_identifier id;
+  struct lb_t_operation_handle handle;
+};
+
+static struct lb_t_session_handle *session_handle(struct wire_session *wire,
+                                                  const struct lb_server *server) {
+  wire->id.guid = (struct lb_str){(const char *)server->guid, sizeof server->guid};
+  wire->id.secret = (struct lb_str){(const char *)server->secret, sizeof server->secret};
+  wire->handle.session_id = &wire->id;
+  return &wire->handle;
+}
+
+static struct lb_t_operation_handle *operation_handle(struct wire_operation *wire,
+                                                      const struct lb_op_handle *handle) {
+  *wire = (struct wire_operation){0};
+  wire->id.guid = (struct lb_str){(const char *)handle->guid, sizeof handle->guid};
+  wire->id.secret = (struct lb_str){(const char *)handle->secret, sizeof handle->secret};
+  wire->handle.operation_id = &wire->id;
+  wire->handle.operation_type = LB_T_I32(handle->type);
+  wire->handle.has_result_set = LB_T_BOOL(handle->has_result_set);
+  return &wire->handle;
+}
+
+static enum lb_status write_call(struct lb_request *req, const char *method,
+                                 const struct lb_tstruct *desc, const void *msg,
+                                 struct lb_error *err) {
+  req->what = method;
+  lb_buf_reset(&req->body);
+  lb_buf_init(&req->body, LB_MEM_IO, MAX_REQUEST_BYTES);
+  LB_TRY(lb_thrift_write_call(&req->body, method, 1, desc, msg, err));
+  return lb_buf_check(&req->body, method, err);
+}
+
+static void as_control(struct lb_request *req, enum lb_repeat repeat) {
+  req->req_class = LB_REQ_CONTROL;
+  req->repeat = repeat;
+  req->max_reply_bytes = MAX_CONTROL_REPLY_BYTES;
+}
+
+static void as_end(struct lb_request *req) {
+  as_control(req, LB_REPEAT_SAFE);
+  req->req_class = LB_REQ_END;
+  req->holds_exit = true;
+  req->timeout_ms = END_TIMEOUT_MS;
+}
+
+/* HiveServer2 engines take settings under these prefixes only. */
+static bool has_hive_prefix(struct lb_str name) {
+  return lb_str_starts_with(name, LB_STR("set:")) ||
+         lb_str_starts_with(name, LB_STR("use:"));
+}
+
+struct conf_map {
+  struct lb_t_map map;
+  struct lb_arena arena;
+};
+
+static bool add_conf(struct lb_t_map *map, struct lb_str name, struct lb_str value) {
+  map->keys[map->count] = name;
+  ((struct lb_str *)map->values)[map->count] = value;
+  map->count++;
+  return name.data != NULL;
+}
+
+static bool fill_confs(const struct lb_open_params *params, bool hive,
+                       struct conf_map *out) {
+  size_t room = (size_t)params->conf_count + 2;
+  struct lb_t_map *map = &out->map;
+  map->set = true;
+  map->keys = lb_arena_array(&out->arena, room, sizeof(struct lb_str));
+  map->values = lb_arena_array(&out->arena, room, sizeof(struct lb_str));
+  if (!map->keys || !map->values) return false;
+  bool ok = true;
+  if (!hive) {
+    ok = add_conf(map, LB_STR("spark.thriftserver.arrowBasedRowSet.timestampAsString"),
+                  LB_STR("false"));
+  } else if (params->schema.data) {
+    ok = add_conf(map, LB_STR("use:database"), params->schema);
+  }
+  for (int32_t i = 0; ok && i < params->conf_count; i++) {
+    struct lb_str name = params->confs[i].name;
+    if (hive && !has_hive_prefix(name)) {
+      struct lb_buf text;
+      lb_buf_init(&text, LB_MEM_WIRE, 4096);
+      lb_buf_append_text(&text, "set:hiveconf:");
+      lb_buf_append_str(&text, name);
+      size_t len = text.len;
+      const char *full =
+          text.status == LB_OK
+              ? lb_arena_strdup(&out->arena,
+                                (struct lb_str){(const char *)text.data, len})
+              : NULL;
+      lb_buf_reset(&text);
+      name = (struct lb_str){full, len};
+    }
+    ok = add_conf(map, name, params->confs[i].value);
+  }
+  return ok;
+}
+
+enum lb_status lb_thrift_build_open(const struct lb_open_params *params,
+                                    struct lb_request *req, struct lb_error *err) {
+  bool hive = params->kind != LB_KIND_AUTO && params->kind != LB_KIND_DATABRICKS;
+  struct conf_map confs = {0};
+  lb_arena_init(&confs.arena, LB_MEM_WIRE, 4u * 1024u * 1024u);
+  struct lb_t_namespace names = {params->catalog, params->schema};
+  struct lb_t_open_session_req msg = {0};
+  enum lb_status status = LB_OK;
+  if (!fill_confs(params, hive, &confs)) {
+    status = lb_error_oom(err, "the session settings");
+    goto done;
+  }
+  msg.configuration = confs.map;
+  if (params->hive_protocol >= 0) msg.client_protocol = LB_T_I32(params->hive_protocol);
+  if (!hive) {
+    /* Field 1 stays out: an open engine fails on a number outside its enumeration, and
+     * any engine takes its absence. */
+    msg.client_protocol_i64 = LB_T_I64(CLIENT_PROTOCOL);
+    msg.can_use_multiple_catalogs = LB_T_BOOL(true);
+    if (params->catalog.data || params->schema.data) msg.initial_namespace = &names;
+  }
+  as_control(req, LB_REPEAT_SAFE);
+  status = write_call(req, "OpenSession", &lb_t_open_session_req_desc, &msg, err);
+done:
+  lb_arena_reset(&confs.arena);
+  return status;
+}
+
+enum lb_status lb_thrift_build_info(const struct lb_server *server, int32_t info,
+                                    struct lb_request *req, struct lb_error *err) {
+  struct wire_session wire = {0};
+  struct lb_t_get_info_req msg = {
+      .session_handle = session_handle(&wire, server),
+      .info_type = LB_T_I32(info),
+  };
+  as_control(req, LB_REPEAT_SAFE);
+  return write_call(req, "GetInfo", &lb_t_get_info_req_desc, &msg, err);
+}
+
+enum lb_status lb_thrift_build_execute(const struct lb_server *server,
+                                       const struct lb_execute_params *params,
+                                       struct lb_request *req, struct lb_error *err) {
+  struct wire_session wire = {0};
+  struct lb_t_spark_get_direct_results direct = {LB_T_I64(params->max_rows),
+                                                 LB_T_I64(params->max_bytes)};
+  /* Intervals stay text: Arrow's year-month interval is read by few consumers. */
+  struct lb_t_spark_arrow_types types = {
+      .timestamp_as_arrow = LB_T_BOOL(true),
+      .decimal_as_arrow = LB_T_BOOL(true),
+      .complex_types_as_arrow = LB_T_BOOL(true),
+      .interval_types_as_arrow = LB_T_BOOL(false),
+      .null_type_as_arrow = LB_T_BOOL(true),
+  };
+  struct lb_t_execute_statement_req msg = {
+      .session_handle = session_handle(&wire, server),
+      .statement = params->sql,
+      .run_async = LB_T_BOOL(true),
+  };
+  if (params->query_timeout_s > 0) msg.query_timeout = LB_T_I64(params->query_timeout_s);
+  if (server->databricks_protocol) {
+    msg.get_direct_results = &direct;
+    msg.can_read_arrow_result = LB_T_BOOL(params->arrow);
+    if (params->arrow && server->protocol >= LB_T_PROTOCOL_SPARK_V6) {
+      msg.can_decompress_lz4_result = LB_T_BOOL(true);
+    }
+    if (params->arrow && server->protocol >= LB_T_PROTOCOL_SPARK_V5) {
+      msg.use_arrow_native_types = &types;
+    }
+  }
+  as_control(req, LB_REPEAT_IF_NOT_RECEIVED);
+  req->max_reply_bytes = MAX_DATA_REPLY_BYTES;
+  return write_call(req, "ExecuteStatement", &lb_t_execute_statement_req_desc, &msg, err);
+}
+
+enum lb_status lb_thrift_build_poll(const struct lb_op_handle *handle,
+                                    struct lb_request *req, struct lb_error *err) {
+  struct wire_operation wire;
+  struct lb_t_get_operation_status_req msg = {.operation_handle =
+                                                  operation_handle(&wire, handle)};
+  as_control(req, LB_REPEAT_SAFE);
+  return write_call(req, "GetOperationStatus", &lb_t_get_operation_status_req_desc, &msg,
+                    err);
+}
+
+enum lb_status lb_thrift_build_metadata(const struct lb_op_handle *handle,
+                                        struct lb_request *req, struct lb_error *err) {
+  struct wire_operation wire;
+  struct lb_t_get_result_set_metadata_req msg = {.operation_handle =
+                                                     operation_handle(&wire, handle)};
+  as_control(req, LB_REPEAT_SAFE);
+  return write_call(req, "GetResultSetMetadata", &lb_t_get_result_set_metadata_req_desc,
+                    &msg, err);
+}
+
+enum lb_status lb_thrift_build_fetch(const struct lb_server *server,
+                                     const struct lb_op_handle *handle,
+                                     const struct lb_fetch_params *params,
+                                     struct lb_request *req, struct lb_error *err) {
+  struct wire_operation wire;
+  struct lb_t_fetch_results_req msg = {
+      .operation_handle = operation_handle(&wire, handle),
+      .orientation = LB_T_I32(LB_T_FETCH_NEXT),
+      .max_rows = LB_T_I64(params->max_rows),
+  };
+  if (server->databricks_protocol) {
+    msg.max_bytes = LB_T_I64(params->max_bytes);
+    msg.start_row_offset = LB_T_I64(params->start_row);
+  }
+  as_control(req, LB_REPEAT_IF_NOT_RECEIVED);
+  req->req_class = LB_REQ_FETCH;
+  req->max_reply_bytes = MAX_DATA_REPLY_BYTES;
+  return write_call(req, "FetchResults", &lb_t_fetch_results_req_desc, &msg, err);
+}
+
+enum lb_status lb_thrift_build_probe(const struct lb_op_handle *handle,
+                                     const struct lb_probe_params *params,
+                                     struct lb_request *req, struct lb_error *err) {
+  struct wire_operation wire;
+  enum lb_status status;
+  switch (params->probe) {
+    case LB_PROBE_STATUS:
+      status = lb_thrift_build_poll(handle, req, err);
+      break;
+    case LB_PROBE_METADATA:
+      status = lb_thrift_build_metadata(handle, req, err);
+      break;
+    case LB_PROBE_FETCH0: {
+      struct lb_t_fetch_results_req msg = {
+          .operation_handle = operation_handle(&wire, handle),
+          .orientation = LB_T_I32(LB_T_FETCH_NEXT),
+          .max_rows = LB_T_I64(0),
+      };
+      status = write_call(req, "FetchResults", &lb_t_fetch_results_req_desc, &msg, err);
+      break;
+    }
+    default:
+      return lb_error_set(err, LB_INTERNAL, "no probe was chosen");
+  }
+  as_control(req, LB_REPEAT_NEVER);
+  req->req_class = LB_REQ_PROBE;
+  req->heartbeat = true;
+  return status;
+}
+
+enum lb_status lb_thrift_build_cancel(const struct lb_op_handle *handle,
+                                      struct lb_request *req, struct lb_error *err) {
+  struct wire_operation wire;
+  struct lb_t_cancel_operation_req msg = {.operation_handle =
+                                              operation_handle(&wire, handle)};
+  as_end(req);
+  return write_call(req, "CancelOperation", &lb_t_cancel_operation_req_desc, &msg, err);
+}
+
+enum lb_status lb_thrift_build_close(const struct lb_op_handle *handle,
+                                     struct lb_request *req, struct lb_error *err) {
+  struct wire_operation wire;
+  struct lb_t_close_operation_req msg = {.operation_handle =
+                                             operation_handle(&wire, handle)};
+  as_end(req);
+  return write_call(req, "CloseOperation", &lb_t_close_operation_req_desc, &msg, err);
+}
+
+enum lb_status lb_thrift_build_end(const struct lb_server *server, struct lb_request *req,
+                                   struct lb_error *err) {
+  struct wire_session wire = {0};
+  struct lb_t_close_session_req msg = {.session_handle = session_handle(&wire, server)};
+  as_end(req);
+  return write_call(req, "CloseSession", &lb_t_close_session_req_desc, &msg, err);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/lz4.h"
+
+#include <lz4frame.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define MAGIC UINT32_C(0x184D2204)
+#define MAGIC_SKIPPABLE UINT32_C(0x184D2A50) /* and the 15 that follow */
+#define FLAG_BLOCK_CHECKSUM 0x10
+#define FLAG_CONTENT_SIZE 0x08
+#define FLAG_CONTENT_CHECKSUM 0x04
+#define FLAG_DICTIONARY 0x01
+#define BLOCK_UNCOMPRESSED UINT32_C(0x80000000)
+/* The format cannot do better: one byte of a length stands for at most 255. */
+#define MAX_RATIO 255
+
+/* Blocks up to this size are measured sequence by sequence: many small batches then take
+ * what they need instead of the worst case. Of larger blocks that would cost time. */
+#define EXACT_MAX_BYTES (16u << 10)
+
+struct lb_lz4 {
+  LZ4F_dctx *context;
+};
+
+enum lb_status lb_lz4_create(struct lb_lz4 **out, struct lb_error *err) {
+  struct lb_lz4 *lz4 = lb_alloc_zero(LB_MEM_ARROW, sizeof(*lz4));
+  if (lz4 == NULL) return lb_error_oom(err, "an LZ4 decoder");
+  if (LZ4F_isError(LZ4F_createDecompressionContext(&lz4->context, LZ4F_VERSION))) {
+    lb_free(lz4);
+    return lb_error_oom(err, "an LZ4 decoder");
+  }
+  *out = lz4;
+  return LB_OK;
+}
+
+void lb_lz4_destroy(struct lb_lz4 *lz4) {
+  if (lz4 == NULL) return;
+  LZ4F_freeDecompressionContext(lz4->context);
+  lb_free(lz4);
+}
+
+static uint32_t load_u32(const uint8_t *at) {
+  return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+         (uint32_t)at[3] << 24;
+}
+
+/* A walk over the headers. The status is sticky: after a failure nothing moves. */
+struct walk {
+  const uint8_t *data;
+  size_t len;
+  size_t pos;
+  size_t bound;
+  struct lb_error *err;
+  enum lb_status status;
+};
+
+static const uint8_t *take(struct walk *at, size_t bytes) {
+  if (at->status != LB_OK) return NULL;
+  if (bytes > at->len - at->pos) {
+    at->status =
+        lb_error_set(at->err, LB_PROTOCOL,
+                     "LZ4 data ends inside a frame: %zu bytes are wanted at offset %zu, "
+                     "%zu are there",
+                     bytes, at->pos, at->len - at->pos);
+    return NULL;
+  }
+  const uint8_t *here = at->data + at->pos;
+  at->pos += bytes;
+  return here;
+}
+
+/* A length in a sequence: after 15 in the token bytes follow, up to one below 255. */
+static bool sequence_length(const uint8_t *block, size_t len, size_t *pos,
+                            size_t *value) {
+  if (*value != 15) return true;
+  while (*pos < len) {
+    uint8_t more = block[(*pos)++];
+    *value += more;
+    if (more != 255) return true;
+  }
+  return false;
+}
+
+/* The decompressed size of a block by its sequences alone; false when it is malformed. */
+static bool measure_block(const uint8_t *block, size_t len, size_t *size) {
+  size_t pos = 0;
+  *size = 0;
+  while (pos < len) {
+    uint8_t token = block[pos++];
+    size_t literals = token >> 4;
+    size_t match = token & 15;
+    if (!sequence_length(block, len, &pos, &literals) || literals > len - pos)
+      return false;
+    pos += literals;
+    *size += literals;
+    if (pos == len) return true; /* the last sequence has no match */
+    if (len - pos < 2) return false;
+    pos += 2;
+    if (!sequence_length(block, len, &pos, &match)) return false;
+    *size += match + 4;
+  }
+  return false;
+}
+
+static size_t block_bound(const uint8_t *block, size_t len, size_t block_max) {
+  size_t exact;
+  if (len <= EXACT_MAX_BYTES && measure_block(block, len, &exact) && exact <= block_max) {
+    return exact;
+  }
+  return LB_MIN(len * MAX_RATIO, block_max);
+}
+
+static void walk_blocks(struct walk *at, uint8_t flags, size_t block_max) {
+  size_t trailer = (flags & FLAG_BLOCK_CHECKSUM) != 0 ? 4 : 0;
+  for (;;) {
+    const uint8_t *head = take(at, 4);
+    if (head == NULL) return;
+    uint32_t word = load_u32(head);
+    if (word == 0) break;
+    size_t bytes = word & ~BLOCK_UNCOMPRESSED;
+    if (bytes > block_max) {
+      at->status = lb_error_set(at->err, LB_PROTOCOL,
+                                "an LZ4 block at offset %zu has %zu bytes, its frame "
+                                "allows %zu",
+                                at->pos - 4, bytes, block_max);
+      return;
+    }
+    const uint8_t *block = take(at, bytes + trailer);
+    if (block == NULL) return;
+    bool plain = (word & BLOCK_UNCOMPRESSED) != 0;
+    at->bound += plain ? bytes : block_bound(block, bytes, block_max);
+  }
+  if ((flags & FLAG_CONTENT_CHECKSUM) != 0) take(at, 4);
+}
+
+/* The frame descriptor behind the magic number: flags, block size, optional fields,
+ * header checksum (which liblz4 verifies). */
+static void walk_frame(struct walk *at) {
+  static const size_t block_sizes[8] = {0,         0,          0,        0,
+                                        64u << 10, 256u << 10, 1u << 20, 4u << 20};
+  const uint8_t *head = take(at, 2);
+  if (head == NULL) return;
+  uint8_t flags = head[0];
+  size_t block_max = block_sizes[(head[1] >> 4) & 7];
+  if (flags >> 6 != 1 || block_max == 0) {
+    at->status = lb_error_set(
+        at->err, LB_PROTOCOL,
+        "an LZ4 frame has unknown flags 0x%02X or block size 0x%02X", flags, head[1]);
+    return;
+  }
+  if ((flags & FLAG_DICTIONARY) != 0) {
+    at->status =
+        lb_error_set(at->err, LB_NOT_IMPLEMENTED,
+                     "an LZ4 frame needs a dictionary, which results never have");
+    return;
+  }
+  take(at, ((flags & FLAG_CONTENT_SIZE) != 0 ? 8u : 0u) + 1u);
+  walk_blocks(at, flags, block_max);
+}
+
+static void walk_next(struct walk *at) {
+  size_t start = at->pos;
+  const uint8_t *head = take(at, 4);
+  if (head == NULL) return;
+  uint32_t magic = load_u32(head);
+  if (magic == MAGIC) {
+    walk_frame(at);
+  } else if ((magic & ~UINT32_C(15)) == MAGIC_SKIPPABLE) {
+    const uint8_t *size = take(at, 4);
+    if (size != NULL) take(at, load_u32(size));
+  } else {
+    at->status =
+        lb_error_set(at->err, LB_PROTOCOL,
+                     "no LZ4 frame begins at offset %zu of %zu bytes", start, at->len);
+  }
+}
+
+enum lb_status lb_lz4_measure(struct lb_str src, size_t max_raw_bytes, size_t *bound,
+                              struct lb_error *err) {
+  struct walk at = {
+      .data = (const uint8_t *)src.data, .len = src.len, .err = err, .status = LB_OK};
+  if (src.len == 0) return lb_error_set(err, LB_PROTOCOL, "LZ4 data is empty");
+  while (at.status == LB_OK && at.pos < at.len) walk_next(&at);
+  if (at.status != LB_OK) return at.status;
+  *bound = LB_MIN(at.bound, max_raw_bytes);
+  return LB_OK;
+}
+
+/* A compressed block begins with a token whose upper half is the number of literals; 15
+ * means that more bytes of the number follow. */
+bool lb_lz4_peek(struct lb_str src, uint8_t *out, size_t bytes) {
+  struct walk at = {.data = (const uint8_t *)src.data, .len = src.len, .status = LB_OK};
+  const uint8_t *head = take(&at, 7);
+  if (head == NULL || load_u32(head) != MAGIC) return false;
+  const uint8_t *block =
+      take(&at, ((head[4] & FLAG_CONTENT_SIZE) != 0 ? 8u : 0u) + sizeof(uint32_t));
+  if (block == NULL) return false;
+  uint32_t word = load_u32(block + ((head[4] & FLAG_CONTENT_SIZE) != 0 ? 8 : 0));
+  if ((word & BLOCK_UNCOMPRESSED) == 0) {
+    const uint8_t *token = take(&at, 1);
+    if (token == NULL) return false;
+    size_t literals = token[0] >> 4;
+    if (literals < LB_MIN(bytes, (size_t)15)) return false;
+    if (literals == 15) {
+      const uint8_t *more = take(&at, 1);
+      if (more == NULL || more[0] == 255 || literals + more[0] < bytes) return false;
+    }
+  }
+  const uint8_t *first = take(&at, bytes);
+  if (first == NULL) return false;
+  memcpy(out, first, bytes);
+  return true;
+}
+
+static enum lb_status failed(struct lb_lz4 *lz4, size_t code, size_t pos,
+                             struct lb_error *err) {
+  /* A context that has failed must be reset before it is used again. */
+  LZ4F_resetDecompressionContext(lz4->context);
+  /* The stable interface of liblz4 tells its errors apart by name only. */
+  const char *name = LZ4F_getErrorName(code);
+  if (strcmp(name, "ERROR_allocation_failed") == 0) {
+    return lb_error_oom(err, "LZ4 decompression");
+  }
+  return lb_error_set(err, LB_PROTOCOL, "LZ4 data is damaged near offset %zu: %s", pos,
+                      name);
+}
+
+enum lb_status lb_lz4_decode(struct lb_lz4 *lz4, struct lb_str src, uint8_t *dst,
+                             size_t dst_bytes, size_t *raw_bytes, struct lb_error *err) {
+  /* dst is one piece that stays where it is, so linked blocks need no copy of their past.
+   */
+  const LZ4F_decompressOptions_t options = {.stableDst = 1};
+  size_t in = 0;
+  size_t out = 0;
+  size_t wanted = 0;
+  while (in < src.len) {
+    size_t in_step = src.len - in;
+    size_t out_step = dst_bytes - out;
+    wanted = LZ4F_decompress(lz4->context, dst + out, &out_step, src.data + in, &in_step,
+                             &options);
+    if (LZ4F_isError(wanted)) return failed(lz4, wanted, in, err);
+    if (in_step == 0 && out_step == 0) {
+      LZ4F_resetDecompressionContext(lz4->context);
+      return lb_error_set(err, LB_PROTOCOL,
+                          "LZ4 data decompresses to more than the limit of %zu bytes",
+                          dst_bytes);
+    }
+    in += in_step;
+    out += out_step;
+  }
+  if (wanted != 0) {
+    LZ4F_resetDecompressionContext(lz4->context);
+    return lb_error_set(err, LB_PROTOCOL, "LZ4 data ends inside a frame after %zu bytes",
+                        src.len);
+  }
+  *raw_bytes = out;
+  return LB_OK;
+}

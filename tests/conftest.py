@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of all tests that run the driver against a server."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+for folder in (HERE.parent, HERE):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def pytest_collection_modifyitems(items: list) -> None:
+    """A call that never returns ends the run with the stacks of all threads: a driver that
+    hangs inside C cannot be interrupted from Python."""
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(60, method="thread"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_environment() -> None:
+    """What the caller's shell says to drivers must not decide about tests."""
+    for name in ("LAKEBEAT_HEARTBEAT", "LAKEBEAT_LOG"):
+        os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def driver() -> str:
+    from harness import DRIVER
+
+    if not pathlib.Path(DRIVER).exists():
+        pytest.fail(f"no driver at {DRIVER}: run `make`, or set LAKEBEAT_DRIVER")
+    return DRIVER

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A local SQL warehouse that a driver cannot tell from Databricks SQL."""

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""uvicorn's HTTP protocol, with the socket within reach of the application.
+
+ASGI lets an application answer well or not at all.  Faults have to answer badly: half a
+body, a wrong length, a reset.  So each connection is put into
+``scope["state"]["connection"]`` and offers what the faults need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import struct
+from typing import Any
+
+try:
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as _Base
+except ImportError:
+    from uvicorn.protocols.http.h11_impl import H11Protocol as _Base  # type: ignore[assignment]
+
+#: With this linger setting a close sends RST at once.
+_LINGER_RESET = struct.pack("ii", 1, 0)
+
+_numbers = itertools.count(1)
+
+
+class Connection(_Base):  # type: ignore[misc, valid-type]
+    """One TCP connection of a client."""
+
+    def __init__(self, config: Any, server_state: Any, warehouse: Any):
+        super().__init__(config, server_state, {"connection": self})
+        self.warehouse = warehouse
+        self.number = next(_numbers)
+        self.requests = 0
+        self.lost = asyncio.Event()
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        raw = transport.get_extra_info("socket")
+        if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.warehouse is not None:
+            self.warehouse.connection_made(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set()
+        if self.warehouse is not None:
+            self.warehouse.connection_lost(self)
+        super().connection_lost(exc)
+
+    # -- what the faults need --
+
+    def write(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
+    async def flush(self) -> None:
+        """Wait until what was written is with the kernel."""
+        while not self.lost.is_set() and self.transport.get_write_buffer_size():
+            await asyncio.sleep(0.001)
+
+    def close(self) -> None:
+        """Close with FIN, after what was written."""
+        self.transport.close()
+
+    def reset(self) -> None:
+        """Close with RST."""
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None:
+            try:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+            except OSError:
+                pass
+        self.transport.abort()
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+
+class Listener:
+    """What ``Connection`` tells about connections; the warehouse's side of it."""
+
+    def __init__(self, warehouse: Any):
+        self.wh = warehouse
+
+    def connection_made(self, connection: Connection) -> None:
+        from .faults import Event
+
+        self.wh.connections.add(connection)
+        self.wh.stats.connections_opened += 1
+        if self.wh.faults.take(Event(connection=True)):
+            connection.reset()
+        self.wh.activity.fire()
+
+    def connection_lost(self, connection: Connection) -> None:
+        self.wh.connections.discard(connection)
+        self.wh.activity.fire()

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FetchResults: where the page starts, how long it is, and how it travels."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pyarrow as pa
+from databricks.sql.thrift_api.TCLIService import ttypes as t
+
+from . import replies
+from .core import Warehouse
+from .encode import columns_of_schema
+from .operations import Failure, Operation, State
+from .replies import V5
+from .results import Discarded
+
+log = logging.getLogger("warehouse.fetch")
+
+NEXT, PRIOR, FIRST = (
+    t.TFetchOrientation.FETCH_NEXT,
+    t.TFetchOrientation.FETCH_PRIOR,
+    t.TFetchOrientation.FETCH_FIRST,
+)
+#: Page of a client that names no limit of rows (-1) or bytes.
+DEFAULT_ROWS = 100_000
+DEFAULT_BYTES = 16 << 20
+#: No reply is larger, whatever the client allows.
+MOST_BYTES = 128 << 20
+MOST_ROWS = (1 << 31) - 1
+
+
+class Fetcher:
+    def __init__(self, warehouse: Warehouse):
+        self.wh = warehouse
+
+    async def fetch(
+        self, op: Operation, req: Any, row_skew: int, offset_skew: int
+    ) -> Any:
+        """The reply to FetchResults; None when the operation went away meanwhile."""
+        personality = self.wh.personality
+        if req.fetchType == 1:
+            return self._operation_log(op)
+        if op.state != State.FINISHED_STATE or op.store is None:
+            return replies.failed("FetchResults", replies.not_finished(op, personality))
+        allowed = (NEXT, FIRST) if personality.name == "hive" else (NEXT, FIRST, PRIOR)
+        if req.orientation not in allowed:
+            name = t.TFetchOrientation._VALUES_TO_NAMES.get(
+                req.orientation, req.orientation
+            )
+            text = f"The fetch type {name} is not supported for this resultset"
+            status = replies.error_status(personality, text, "HY106")
+            return replies.failed("FetchResults", status)
+        if personality.name == "hive" and op.outcome and op.outcome.kind != "query":
+            from .service import NO_FIELD_SCHEMAS
+
+            status = replies.error_status(personality, NO_FIELD_SCHEMAS)
+            return replies.failed("FetchResults", status)
+        rows = self._row_limit(req.maxRows)
+        if rows < 0:
+            at = op.cursor - op.page_start
+            text = (
+                "Unable to get the next row set with exception: java.io.IOException: "
+                f"fromIndex({at}) > toIndex({at - 1})"
+            )
+            return replies.failed("FetchResults", replies.error_status(personality, text))
+        if rows == 0:
+            return self._empty(op, req)
+        async with op.fetching:
+            if op.gone:
+                return None
+            start = self._start(op, req, rows)
+            made = await self.page(op, start, rows, req.maxBytes, row_skew, offset_skew)
+        if op.gone:
+            return None
+        if (
+            personality.databricks
+            and op.session.protocol >= V5
+            and req.includeResultSetMetadata
+        ):
+            made.resultSetMetadata = replies.result_metadata(op, personality)
+        return made
+
+    def _row_limit(self, asked: int) -> int:
+        personality = self.wh.personality
+        if personality.databricks:
+            return DEFAULT_ROWS if asked < 0 else min(asked, MOST_ROWS)
+        if personality.page_rows is not None:
+            return -1 if asked < 0 else min(asked, personality.page_rows)
+        cut = asked & 0xFFFFFFFF
+        return 0 if cut > MOST_ROWS else cut
+
+    def _start(self, op: Operation, req: Any, rows: int) -> int:
+        if self.wh.personality.databricks and req.startRowOffset is not None:
+            return max(0, req.startRowOffset)
+        if req.orientation == FIRST:
+            return 0
+        if req.orientation == PRIOR:
+            return max(0, op.page_start - rows)
+        return op.cursor
+
+    def _empty(self, op: Operation, req: Any) -> t.TFetchResultsResp:
+        """A page of no rows.  On Hive it is taken for the end of the result."""
+        personality = self.wh.personality
+        if personality.empty_fetch_ends:
+            op.drained_by_empty_fetch = True
+        if req.orientation in (FIRST, PRIOR):
+            op.cursor = self._start(op, req, 0)
+        op.page_start = op.cursor
+        more = personality.databricks and op.store.more_after(op.cursor)
+        return t.TFetchResultsResp(
+            status=replies.ok(),
+            hasMoreRows=more,
+            results=self._rows(op, op.cursor, [], None),
+        )
+
+    async def page(
+        self,
+        op: Operation,
+        start: int | None,
+        rows: int,
+        max_bytes: int | None,
+        row_skew: int = 0,
+        offset_skew: int = 0,
+    ) -> t.TFetchResultsResp:
+        """One page from ``start`` (default: the cursor), with rows if there are any."""
+        personality, store = self.wh.personality, op.store
+        start = op.cursor if start is None else start
+        limit = (
+            DEFAULT_BYTES
+            if not max_bytes or max_bytes < 0
+            else min(max_bytes, MOST_BYTES)
+        )
+        if not personality.databricks:
+            limit = MOST_BYTES
+        await op.changed.wait_for(
+            lambda: op.gone or store.ready(start, rows, limit), None
+        )
+        if store.error is not None and store.rows < start + rows:
+            failure = op.failure or Failure.of(store.error)
+            status = replies.failure_status(personality, failure)
+            return replies.failed("FetchResults", status)
+        chosen, end = (
+            ([], start) if op.drained_by_empty_fetch else store.plan(start, rows, limit)
+        )
+        more = personality.databricks and store.more_after(end)
+        try:
+            results = await self.wh.in_worker(self._encoded, op, start, chosen, row_skew)
+        except Discarded:
+            return replies.failed("FetchResults", replies.not_finished(op, personality))
+        results.startRowOffset += offset_skew
+        op.page_start, op.cursor = start, end
+        return t.TFetchResultsResp(status=replies.ok(), hasMoreRows=more, results=results)
+
+    def _encoded(
+        self, op: Operation, start: int, chosen: list, row_skew: int
+    ) -> t.TRowSet:
+        """The row set of a page; on a worker thread."""
+        if op.arrow:
+            batches = op.store.arrow(chosen)
+            if row_skew and batches:
+                data, count = batches[-1]
+                batches[-1] = (data, max(0, count + row_skew))
+            return self._rows(op, start, batches, None)
+        table = op.store.table(chosen) if chosen else None
+        return self._rows(op, start, [], table, row_skew)
+
+    def _rows(
+        self,
+        op: Operation,
+        start: int,
+        batches: list,
+        table: pa.Table | None,
+        row_skew: int = 0,
+    ) -> t.TRowSet:
+        personality = self.wh.personality
+        made = t.TRowSet(startRowOffset=start if personality.real_offsets else 0, rows=[])
+        if op.arrow:
+            made.arrowBatches = [
+                t.TSparkArrowBatch(batch=data, rowCount=count) for data, count in batches
+            ]
+            return made
+        if (
+            op.outcome is not None
+            and op.outcome.kind == "ddl"
+            and not personality.databricks
+        ):
+            made.columns = []
+            return made
+        if table is None:
+            table = op.form.schema.empty_table()
+        made.columns = op.encoder.encode(table)
+        if row_skew and made.columns:
+            short = table.slice(0, max(0, table.num_rows + min(row_skew, -1)))
+            first = op.encoder.column(short.column(0), op.columns[0].type_id)
+            made.columns[0] = first
+        return made
+
+    def _operation_log(self, op: Operation) -> t.TFetchResultsResp:
+        """fetchType 1: the log of the operation, which only Hive fills."""
+        lines = []
+        if self.wh.personality.name == "hive":
+            lines = [f"INFO  : Compiling command(queryId=hive_{op.id})", "INFO  : OK"]
+        table = pa.table({"operation_log": pa.array(lines, pa.string())})
+        from .operations import EVERY_TYPE_NATIVE, ColumnEncoder, WireForm
+
+        form = WireForm(
+            table.schema, columns_of_schema(table.schema), EVERY_TYPE_NATIVE, "hive"
+        )
+        encoder = ColumnEncoder(form, True, self.wh.personality.no_nulls)
+        rows = t.TRowSet(startRowOffset=0, rows=[], columns=encoder.encode(table))
+        return t.TFetchResultsResp(status=replies.ok(), hasMoreRows=False, results=rows)

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vendor's reply structs, filled as real servers fill them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from databricks.sql.thrift_api.TCLIService import ttypes as t
+
+from .codec import RESULTS
+from .encode import WireColumn
+from .operations import Failure, Operation, Session, State, state_name
+from .personality import Personality
+
+OK = t.TStatusCode.SUCCESS_STATUS
+ERROR = t.TStatusCode.ERROR_STATUS
+INVALID_HANDLE = t.TStatusCode.INVALID_HANDLE_STATUS
+
+V1, V4, V5, V6, V7 = (0xA500 + n for n in (1, 4, 5, 6, 7))
+
+#: reply class of each RPC
+RESPONSES = {name: cls.thrift_spec[0][3][0] for name, cls in RESULTS.items()}
+
+#: TDBSqlCloudFetch reasons: small result, metadata operation.
+SMALL_RESULT, METADATA_OPERATION, NO_ARROW = 5, 8, 0
+
+_EXCEPTION = "org.apache.hive.service.cli.HiveSQLException"
+
+
+def ok() -> t.TStatus:
+    return t.TStatus(statusCode=OK)
+
+
+def _stack(message: str, personality: Personality) -> list[str]:
+    if personality.name == "hive":
+        return ["Server-side error; please check HS2 logs."]
+    where = "org.apache.spark.sql.hive.thriftserver"
+    return [
+        f"*{_EXCEPTION}:{message}:26:25",
+        f"{where}.HiveThriftServerErrors$:runningQueryError:HiveThriftServerErrors.scala:48",
+        f"{where}.SparkExecuteStatementOperation:execute:SparkExecuteStatementOperation.scala:510",
+        "java.lang.Thread:run:Thread.java:840",
+    ]
+
+
+def trace(failure: Failure) -> str:
+    """What the engine's stack trace looks like: its first lines are enough for a
+    client.
+    """
+    where = "org.apache.spark.sql.hive.thriftserver"
+    return (
+        f"{_EXCEPTION}: Error running query: [{failure.error_class}] "
+        f"org.apache.spark.sql.AnalysisException: {failure.message}\n"
+        f"\tat {where}.HiveThriftServerErrors$.runningQueryError"
+        "(HiveThriftServerErrors.scala:48)\n"
+        f"\tat {where}.SparkExecuteStatementOperation.execute"
+        "(SparkExecuteStatementOperation.scala:510)\n"
+        "\tat java.base/java.lang.Thread.run(Thread.java:840)\n"
+    )
+
+
+def error_status(
+    personality: Personality,
+    message: str,
+    sqlstate: str | None = None,
+    code: int | None = 0,
+    status_code: int = ERROR,
+    display: str | None = None,
+) -> t.TStatus:
+    made = t.TStatus(
+        statusCode=status_code,
+        infoMessages=_stack(message, personality),
+        sqlState=sqlstate,
+        errorCode=code,
+        errorMessage=message,
+    )
+    if personality.databricks:
+        made.displayMessage = display or message
+    return made
+
+
+_HIVE_COMPILE = {
+    "PARSE_SYNTAX_ERROR": ("42000", 40000, "ParseException"),
+    "TABLE_OR_VIEW_NOT_FOUND": ("42S02", 10001, "SemanticException [Error 10001]"),
+    "UNRESOLVED_COLUMN": ("42000", 10004, "SemanticException [Error 10004]"),
+    "SCHEMA_NOT_FOUND": ("42000", 10072, "SemanticException [Error 10072]"),
+    "UNRESOLVED_ROUTINE": ("42000", 10011, "SemanticException [Error 10011]"),
+    "UNSUPPORTED_BY_LOCAL_WAREHOUSE": ("42000", 40000, "SemanticException"),
+}
+
+
+def hive_compile_status(personality: Personality, failure: Failure) -> t.TStatus | None:
+    """Hive's answer to what fails while compiling; None when it fails while running."""
+    found = _HIVE_COMPILE.get(failure.error_class.split(".")[0])
+    if found is None:
+        return None
+    sqlstate, code, kind = found
+    text = f"Error while compiling statement: FAILED: {kind} {failure.message}"
+    return error_status(personality, text, sqlstate, code)
+
+
+def failure_status(personality: Personality, failure: Failure) -> t.TStatus:
+    """The status of an RPC that fails because its statement does."""
+    if personality.name == "hive":
+        status = hive_compile_status(personality, failure)
+        return status or error_status(personality, failure.message, None, 1)
+    text = f"Error running query: [{failure.error_class}] {failure.message}"
+    if personality.databricks:
+        text = (
+            f"Error running query: [{failure.error_class}] "
+            f"org.apache.spark.sql.AnalysisException: {failure.message}"
+        )
+    return error_status(personality, text, failure.sqlstate, 0, display=failure.message)
+
+
+def failed(name: str, status: t.TStatus) -> Any:
+    """The reply of an RPC that says only that it failed."""
+    made = RESPONSES[name](status=status)
+    if name == "OpenSession":
+        made.serverProtocolVersion = 0
+    elif name == "GetInfo":
+        made.infoValue = t.TGetInfoValue(stringValue="")
+    return made
+
+
+# --- handles ---------------------------------------------------------------------------
+
+
+def _identifier(
+    guid: bytes, secret: bytes, personality: Personality
+) -> t.THandleIdentifier:
+    made = t.THandleIdentifier(guid=guid, secret=secret)
+    if personality.databricks:
+        made.executionVersion = 0
+    return made
+
+
+def session_handle(sess: Session, personality: Personality) -> t.TSessionHandle:
+    made = t.TSessionHandle(sessionId=_identifier(sess.guid, sess.secret, personality))
+    if personality.databricks:
+        made.serverProtocolVersion = sess.protocol
+    return made
+
+
+def operation_handle(op: Operation, personality: Personality) -> t.TOperationHandle:
+    has_rows = True
+    if personality.name == "hive" and op.outcome is not None:
+        has_rows = op.outcome.kind == "query"
+    return t.TOperationHandle(
+        operationId=_identifier(op.guid, op.secret, personality),
+        operationType=op.kind,
+        hasResultSet=has_rows,
+    )
+
+
+# --- status ----------------------------------------------------------------------------
+
+
+def _failed_state(made: Any, op: Operation, personality: Personality) -> None:
+    failure = op.failure
+    if failure is None:
+        return
+    if personality.databricks:
+        made.sqlState, made.errorCode = failure.sqlstate, 0
+        made.errorMessage = trace(failure).split("\n\tat ")[0]
+        made.displayMessage = failure.message
+        made.diagnosticInfo = trace(failure)
+    elif personality.name == "hive":
+        made.errorCode, made.errorMessage = 1, failure.message
+    else:
+        made.sqlState, made.errorCode = failure.sqlstate, 0
+        made.errorMessage = trace(failure)
+
+
+def operation_status(
+    op: Operation, personality: Personality
+) -> t.TGetOperationStatusResp:
+    made = t.TGetOperationStatusResp(status=ok(), operationState=op.state)
+    if op.state == State.ERROR_STATE:
+        _failed_state(made, op, personality)
+    elif op.state == State.TIMEDOUT_STATE and personality.databricks:
+        message = (
+            "[QUERY_EXECUTION_TIMEOUT_EXCEEDED] Query execution exceeded its time limit. "
+            "SQLSTATE: 57KD0"
+        )
+        made.sqlState, made.errorMessage, made.displayMessage = "57KD0", message, message
+    if personality.databricks:
+        made.idempotencyType = 0
+        made.numModifiedRows = getattr(op.outcome, "affected_rows", None)
+    elif personality.name == "hive":
+        made.taskStatus = "[]"
+        made.operationStarted = op.started_ms
+        made.operationCompleted = op.completed_ms
+        made.hasResultSet = op.outcome is None or op.outcome.kind == "query"
+        made.numModifiedRows = getattr(op.outcome, "affected_rows", None)
+    return made
+
+
+# --- metadata --------------------------------------------------------------------------
+
+_NO_FIELDS = pa.schema([]).serialize().to_pybytes()
+
+
+def _qualifiers(column: WireColumn) -> dict[str, t.TTypeQualifierValue]:
+    if column.type_id != t.TTypeId.DECIMAL_TYPE:
+        return {}
+    return {
+        "precision": t.TTypeQualifierValue(i32Value=column.precision),
+        "scale": t.TTypeQualifierValue(i32Value=column.scale),
+    }
+
+
+def table_schema(columns: list, personality: Personality) -> t.TTableSchema:
+    made = []
+    for number, column in enumerate(columns, personality.first_position):
+        found = _qualifiers(column)
+        qualifiers = None
+        if found or personality.name == "spark":
+            qualifiers = t.TTypeQualifiers(qualifiers=found)
+        entry = t.TTypeEntry(
+            primitiveEntry=t.TPrimitiveTypeEntry(
+                type=column.type_id, typeQualifiers=qualifiers
+            )
+        )
+        comment = None if personality.name == "hive" else ""
+        described = t.TTypeDesc(types=[entry])
+        made.append(t.TColumnDesc(column.name, described, number, comment))
+    return t.TTableSchema(columns=made)
+
+
+def result_metadata(
+    op: Operation, personality: Personality
+) -> t.TGetResultSetMetadataResp:
+    made = t.TGetResultSetMetadataResp(
+        status=ok(), schema=table_schema(op.columns, personality)
+    )
+    if not personality.databricks:
+        return made
+    protocol = op.session.protocol
+    if protocol >= V1:
+        made.resultFormat = (
+            t.TSparkRowSetType.ARROW_BASED_SET
+            if op.arrow
+            else t.TSparkRowSetType.COLUMN_BASED_SET
+        )
+    if op.is_metadata:
+        made.reasonForNoCloudFetch = METADATA_OPERATION
+        return made
+    made.lz4Compressed = op.store.lz4_frames
+    if op.arrow and protocol >= V5:
+        is_ddl = op.outcome is not None and op.outcome.kind == "ddl"
+        made.arrowSchema = _NO_FIELDS if is_ddl else op.form.schema_message()
+    made.cacheLookupResult = 0
+    made.uncompressedBytes = op.store.raw_bytes
+    made.compressedBytes = op.store.wire_bytes
+    made.isStagingOperation = False
+    made.reasonForNoCloudFetch = SMALL_RESULT if op.arrow else NO_ARROW
+    made.cacheLookupLatency = 0
+    made.truncatedByThriftLimit = False
+    return made
+
+
+def not_finished(op: Operation, personality: Personality) -> t.TStatus:
+    """The error of asking for rows that are not there."""
+    if op.failure is not None and personality.databricks:
+        return failure_status(personality, op.failure)
+    expected = (
+        "Expected states: [FINISHED]"
+        if personality.name == "hive"
+        else ("Expected state FINISHED")
+    )
+    text = f"{expected}, but found {state_name(op.state)}"
+    return error_status(personality, text, "HY000" if personality.databricks else None)

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Catalogs, schemas and tables: Databricks names over attached DuckDB databases.
+
+Catalog `x` is the attached database `c_x` (DuckDB reserves the name main). What DuckDB does
+not keep (the Databricks type, comments, keys, a view's text) is JSON in DuckDB's comments.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field
+
+from . import types as t
+from .errors import (
+    SqlError,
+    catalog_not_found,
+    schema_not_found,
+    table_exists,
+    table_not_found,
+)
+from .types import Type, ident, text
+
+_HIDDEN = ("main", "information_schema", "pg_catalog")
+
+
+@dataclass
+class Table:
+    catalog: str
+    schema: str
+    name: str
+    kind: str  # TABLE or VIEW
+    columns: list[tuple[str, Type]]
+    physical: str
+    nullable: list[bool] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    info: dict = field(default_factory=dict)
+
+    @property
+    def full(self) -> str:
+        return f"{self.catalog}.{self.schema}.{self.name}"
+
+
+def database(catalog: str) -> str:
+    return ident("c_" + catalog)
+
+
+def schema_ident(schema: str) -> str:
+    return ident(schema + "_" if schema.startswith("main") else schema)
+
+
+def _schema_name(physical: str) -> str:
+    return physical[:-1] if physical.startswith("main") else physical
+
+
+def physical(catalog: str, schema: str, name: str) -> str:
+    return f"{database(catalog)}.{schema_ident(schema)}.{ident(name)}"
+
+
+def _note(comment: str | None) -> dict:
+    if not comment or not comment.startswith("{"):
+        return {}
+    try:
+        note = json.loads(comment)
+    except ValueError:
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+class Catalog:
+    """Read by every thread; `changed()` follows every statement that alters something."""
+
+    def __init__(self, cursor):
+        self._cursor = cursor  # makes a DuckDB connection
+        self._lock = threading.Lock()
+        self._tables: dict[tuple, Table] = {}
+        self._version = 0
+
+    def changed(self) -> None:
+        with self._lock:
+            self._version += 1
+            self._tables.clear()
+
+    def _rows(self, sql: str, *args) -> list[tuple]:
+        con = self._cursor()
+        try:
+            return con.execute(sql, list(args)).fetchall()
+        finally:
+            con.close()
+
+    def catalogs(self) -> list[str]:
+        rows = self._rows(
+            "SELECT database_name FROM duckdb_databases() WHERE database_name LIKE 'c\\_%' "
+            "ESCAPE '\\' ORDER BY 1"
+        )
+        return [r[0][2:] for r in rows]
+
+    def need_catalog(self, name: str) -> str:
+        if name.lower() not in self.catalogs():
+            raise catalog_not_found(name)
+        return name.lower()
+
+    def schemas(self, catalog: str) -> list[str]:
+        rows = self._rows(
+            "SELECT schema_name FROM duckdb_schemas() WHERE database_name = ? ORDER BY 1",
+            "c_" + catalog,
+        )
+        found = [_schema_name(r[0]) for r in rows if r[0] not in _HIDDEN]
+        return sorted([*found, "information_schema"])
+
+    def need_schema(self, catalog: str, schema: str) -> tuple[str, str]:
+        catalog = self.need_catalog(catalog)
+        if schema.lower() not in self.schemas(catalog):
+            raise schema_not_found(catalog, schema)
+        return catalog, schema.lower()
+
+    def find(self, catalog: str, schema: str, name: str) -> Table | None:
+        key = (catalog.lower(), schema.lower(), name.lower())
+        with self._lock:
+            found, version = self._tables.get(key), self._version
+        if found:
+            return found
+        if key[1] == "information_schema":
+            return information_table(self, key[0], key[2])
+        loaded = self._load(*key)
+        if loaded:
+            with self._lock:
+                if self._version == version:
+                    self._tables[key] = loaded
+        return loaded
+
+    def table(self, catalog: str, schema: str, name: str, asked=()) -> Table:
+        found = self.find(catalog, schema, name)
+        if found is None:
+            raise table_not_found(*(asked or (catalog, schema, name)))
+        return found
+
+    def _load(self, catalog: str, schema: str, name: str) -> Table | None:
+        found = self.tables(catalog, schema, name)
+        return found[0] if found else None
+
+    def tables(self, catalog: str, schema: str = "", name: str = "") -> list[Table]:
+        args = ["c_" + catalog]
+        narrow = ""
+        if schema:
+            narrow += " AND schema_name = ?"
+            args.append(schema + "_" if schema.startswith("main") else schema)
+        if name:
+            narrow += " AND table_name = ?"
+            args.append(name)
+        kinds = self._rows(
+            "SELECT schema_name, table_name, 'TABLE', comment FROM duckdb_tables() WHERE "
+            f"database_name = ?{narrow} UNION ALL SELECT schema_name, table_name, 'VIEW', "
+            "comment FROM (SELECT *, view_name AS table_name FROM duckdb_views()) WHERE "
+            f"NOT internal AND database_name = ?{narrow} ORDER BY 1, 2",
+            *args,
+            *args,
+        )
+        made = {}
+        for schema_name, table_name, kind, comment in kinds:
+            logical = _schema_name(schema_name)
+            made[schema_name, table_name] = Table(
+                catalog, logical, table_name, kind, [],
+                physical(catalog, logical, table_name), info=_note(comment),
+            )  # fmt: skip
+        columns = self._rows(
+            "SELECT schema_name, table_name, column_name, data_type, is_nullable, comment "
+            f"FROM duckdb_columns() WHERE database_name = ?{narrow} ORDER BY column_index",
+            *args,
+        )
+        for schema_name, table_name, column, kind, nullable, comment in columns:
+            table = made.get((schema_name, table_name))
+            if table is None:
+                continue
+            note = _note(comment)
+            known = note.get("type")
+            table.columns.append(
+                (column, t.parse_type(known) if known else t.from_duck(kind))
+            )
+            table.nullable.append(bool(nullable))
+            table.comments.append(note.get("comment", ""))
+        return list(made.values())
+
+    def new_name(self, catalog: str, schema: str, name: str, asked) -> str:
+        """Where a new table goes; the schema has to be there."""
+        catalog, schema = self.need_schema(catalog, schema)
+        if schema == "information_schema" or catalog == "samples":
+            raise SqlError(
+                "INSUFFICIENT_PERMISSIONS",
+                "42501",
+                f"Insufficient privileges: {catalog}.{schema} is read-only.",
+            )
+        return physical(catalog, schema, name.lower())
+
+
+def notes_sql(table: str, word: str, columns, comments, info: dict) -> list[str]:
+    """The statements that attach what DuckDB itself does not keep."""
+    out = []
+    for i, (name, kind) in enumerate(columns):
+        note = {"type": kind.sql_name()}
+        if i < len(comments) and comments[i]:
+            note["comment"] = comments[i]
+        out.append(f"COMMENT ON COLUMN {table}.{ident(name)} IS {text(json.dumps(note))}")
+    if info:
+        out.append(f"COMMENT ON {word} {table} IS {text(json.dumps(info))}")
+    return out
+
+
+# --- information_schema --------------------------------------------
+
+
+def _values(names, rows) -> str:
+    heads = ", ".join(ident(n) for n in names)
+    if not rows:
+        nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {ident(n)}" for n in names)
+        return f"(SELECT {nothing} WHERE false)"
+    lines = ", ".join(
+        "("
+        + ", ".join(
+            "NULL" if v is None else str(v) if isinstance(v, int) else text(v) for v in r
+        )
+        + ")"
+        for r in rows
+    )
+    return f"(SELECT * FROM (VALUES {lines}) AS v_({heads}))"
+
+
+def information_table(catalog: Catalog, name: str, table: str) -> Table | None:
+    if name not in catalog.catalogs():
+        return None
+    if table == "schemata":
+        names = ("catalog_name", "schema_name", "schema_owner")
+        rows = [(name, s, "lakebeat") for s in catalog.schemas(name)]
+    elif table == "tables":
+        names = ("table_catalog", "table_schema", "table_name", "table_type", "comment")
+        kinds = {"TABLE": "MANAGED", "VIEW": "VIEW"}
+        rows = [
+            (name, x.schema, x.name, kinds[x.kind], x.info.get("comment"))
+            for x in catalog.tables(name)
+        ]
+    elif table == "columns":
+        names = ("table_catalog", "table_schema", "table_name", "column_name",
+                 "ordinal_position", "is_nullable", "full_data_type", "data_type",
+                 "comment")  # fmt: skip
+        rows = [
+            (name, x.schema, x.name, col, i, "YES" if x.nullable[i] else "NO",
+             kind.simple_name(), kind.sql_name(), x.comments[i] or None)
+            for x in catalog.tables(name)
+            for i, (col, kind) in enumerate(x.columns)
+        ]  # fmt: skip
+    else:
+        return None
+    columns = [(n, t.INT if n == "ordinal_position" else t.STRING) for n in names]
+    return Table(name, "information_schema", table, "VIEW", columns, _values(names, rows),
+                 [True] * len(names), [""] * len(names))  # fmt: skip
+
+
+__all__ = [
+    "Catalog",
+    "Table",
+    "database",
+    "notes_sql",
+    "physical",
+    "schema_ident",
+    "table_exists",
+]
