@@ -23,7 +23,6 @@ from harness import (
     database,
     execute,
     heartbeat,
-    nothing_left,
     run,
     statistics,
     table_of,
@@ -341,13 +340,6 @@ def test_cancel(conn: AdbcConnection) -> None:
         assert error.status_code == AdbcStatusCode.CANCELLED
         assert error.sqlstate == "HY008"
     assert value(conn, "SELECT 1") == 1
-
-
-def test_release_of_all(spark: Engine) -> None:
-    with nothing_left():
-        with connected(spark, PAGED, heartbeat(1)) as conn:
-            with run(conn, MANY) as read:
-                read.rows(10)
 
 
 def test_eight_threads_on_one_connection(conn: AdbcConnection) -> None:
