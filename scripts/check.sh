@@ -19,7 +19,8 @@ without_aslr=()
 build() { # PRESET [CMAKE OPTION...]
   cmake --preset "$@" --log-level=WARNING >/dev/null && cmake --build --preset "$1" -j 2 -- --quiet
 }
-pytest() { "$python" -m pytest -q -p no:cacheprovider --timeout 300 --durations 5 "$@"; }
+# Files run side by side, since most tests wait for somebody; the tests of one file in turn.
+pytest() { "$python" -m pytest -q -p no:cacheprovider --timeout 300 --durations 5 -n 4 --dist loadfile "$@"; }
 with_warehouse() { "$python" scripts/with_warehouse.py "$@"; }
 programs() { with_warehouse scripts/run_programs.sh "build/$1/e2e" ; }
 

@@ -25,7 +25,8 @@ from harness import (
 )
 
 SIXTY = "SELECT id FROM range(60)"
-AT_ONCE = 0.5
+# Less than the deadline of a close, and as much as can be for a busy machine.
+AT_ONCE = 0.9
 
 
 def test_release_while_close_hangs(w: Warehouse) -> None:
@@ -106,13 +107,13 @@ def test_many_statements_wait_for_the_server_at_once(w: Warehouse) -> None:
     w.settings(direct_wait_ms=5000)
     with connected(w, {"databricks.request_timeout_seconds": "20"}) as conn:
         assert value(conn, "SELECT 1") == 1
-        w.settings(running_ms=2000)
+        w.settings(running_ms=5000)
         since = time.monotonic()
         tasks = [Task(value, conn, f"SELECT {n}") for n in range(40)]
-        w.wait("execute", 41, timeout=5)
-        assert time.monotonic() - since < 1.5
+        w.wait("execute", 41, timeout=10)
+        assert time.monotonic() - since < 4.5
         for n, task in enumerate(tasks):
-            assert task.result(8) == n
+            assert task.result(15) == n
 
 
 def test_close_timeout_of_zero_waits_for_nothing(w: Warehouse) -> None:

@@ -336,7 +336,7 @@ def test_cancel(conn: AdbcConnection) -> None:
         since = time.monotonic()
         stmt.cancel()
         error = task.failure(5)
-        assert time.monotonic() - since < 0.5
+        assert time.monotonic() - since < 2
         assert error.status_code == AdbcStatusCode.CANCELLED
         assert error.sqlstate == "HY008"
     assert value(conn, "SELECT 1") == 1
