@@ -122,6 +122,19 @@ class Control:
     def release(self) -> int:
         return self.call("POST", "/hold/release", {})["released"]
 
+    def generate_catalog(
+        self, name: str, tables: int, *, schemas: int = 1, columns: int = 2, rows: int = 10
+    ) -> dict:
+        """Add a catalog of that many tables, ``<name>.schema_000.table_000000`` and on."""
+        body = {
+            "name": name,
+            "tables": tables,
+            "schemas": schemas,
+            "columns": columns,
+            "rows": rows,
+        }
+        return self.call("POST", "/catalogs", body)
+
     def settings(self, **changes: Any) -> dict:
         return self.call("POST", "/settings", changes)
 

@@ -10,8 +10,6 @@ import pyarrow as pa
 from .core import Warehouse
 from .operations import Kind, Operation, Session, finish_with_table
 
-_CATALOG_COLUMNS = ("TABLE_CAT", "TABLE_CATALOG", "FUNCTION_CAT")
-
 
 class Catalog:
     #: RPC -> operation type of its handle
@@ -42,59 +40,40 @@ class Catalog:
         if not self.wh.personality.databricks:
             return sess.engine.catalog
         name = req.catalogName
-        return (
-            None
-            if name is not None and name.lower() in ("spark", "hive_metastore", "")
-            else name
-        )
+        if name is not None and name.lower() in ("spark", "hive_metastore", ""):
+            return None
+        return name
 
     def _table(self, name: str, req: Any, sess: Session) -> pa.Table:
-        engine = sess.engine
+        engine, flavour = sess.engine, self.wh.personality.text_flavour
         if name == "GetCatalogs":
-            table = engine.catalogs()
-        elif name == "GetTypeInfo":
-            table = engine.type_info()
-        elif name == "GetTableTypes":
-            table = engine.table_types()
-        elif name == "GetSchemas":
-            table = engine.schemas(self._named(req, sess), req.schemaName)
-        elif name == "GetTables":
-            table = engine.tables(
-                self._named(req, sess),
-                req.schemaName,
-                req.tableName,
-                req.tableTypes or None,
+            return engine.catalogs(flavour)
+        if name == "GetTypeInfo":
+            return engine.type_info(flavour)
+        if name == "GetTableTypes":
+            return engine.table_types(flavour)
+        if name == "GetPrimaryKeys":
+            return engine.primary_keys(
+                req.catalogName, req.schemaName, req.tableName, flavour
             )
-        elif name == "GetColumns":
-            table = engine.columns(
-                self._named(req, sess), req.schemaName, req.tableName, req.columnName
-            )
-        elif name == "GetFunctions":
-            table = engine.functions(
-                self._named(req, sess), req.schemaName, req.functionName
-            )
-        elif name == "GetPrimaryKeys":
-            table = engine.primary_keys(req.catalogName, req.schemaName, req.tableName)
-        else:
-            table = engine.cross_reference(
+        if name == "GetCrossReference":
+            return engine.cross_reference(
                 req.parentCatalogName,
                 req.parentSchemaName,
                 req.parentTableName,
                 req.foreignCatalogName,
                 req.foreignSchemaName,
                 req.foreignTableName,
+                flavour,
             )
-        return table if self.wh.personality.databricks else self._plain(name, table)
-
-    @staticmethod
-    def _plain(name: str, table: pa.Table) -> pa.Table:
-        """As Spark and Hive answer: no catalogs, so no catalog names either."""
-        if name == "GetCatalogs":
-            return table.slice(0, 0)
-        for column in _CATALOG_COLUMNS:
-            index = table.schema.get_field_index(column)
-            if index >= 0:
-                text = None if name == "GetColumns" else ""
-                values = pa.array([text] * table.num_rows, pa.string())
-                table = table.set_column(index, column, values)
-        return table
+        where = self._named(req, sess)
+        if name == "GetSchemas":
+            return engine.schemas(where, req.schemaName, flavour)
+        if name == "GetTables":
+            types = req.tableTypes or None
+            return engine.tables(where, req.schemaName, req.tableName, types, flavour)
+        if name == "GetColumns":
+            return engine.columns(
+                where, req.schemaName, req.tableName, req.columnName, flavour
+            )
+        return engine.functions(where, req.schemaName, req.functionName, flavour)

@@ -54,6 +54,7 @@ class Control:
             ("DELETE", "faults"): self._remove_fault,
             ("GET", "settings"): self._settings,
             ("POST", "settings"): self._change_settings,
+            ("POST", "catalogs"): self._add_catalog,
             ("POST", "clock/advance"): self._advance,
             ("POST", "wait"): self._wait,
             ("POST", "hold/release"): self._release,
@@ -241,6 +242,18 @@ class Control:
         released = self.wh.faults.held
         self.wh.faults.release()
         return {"released": released}
+
+    # -- catalogs --
+
+    async def _add_catalog(self, _rest: Any, body: dict, _query: dict) -> Any:
+        from warehouse.sql.generated import Generated
+
+        try:
+            made = Generated(**body)
+            await self.wh.in_worker(self.wh.engine.catalog.generate, made)
+        except (TypeError, ValueError) as error:
+            raise Refusal(400, str(error)) from None
+        return vars(made)
 
     # -- the whole server --
 

@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass, field
 
 from . import types as t
+from .generated import Generated
 from .errors import (
     SqlError,
     catalog_not_found,
@@ -75,6 +76,7 @@ class Catalog:
         self._lock = threading.Lock()
         self._tables: dict[tuple, Table] = {}
         self._version = 0
+        self._generated: dict[str, Generated] = {}
 
     def changed(self) -> None:
         with self._lock:
@@ -93,7 +95,17 @@ class Catalog:
             "SELECT database_name FROM duckdb_databases() WHERE database_name LIKE 'c\\_%' "
             "ESCAPE '\\' ORDER BY 1"
         )
-        return [r[0][2:] for r in rows]
+        return sorted([r[0][2:] for r in rows] + list(self._generated))
+
+    def generate(self, made: Generated) -> None:
+        """Add a catalog of generated tables; one of the same name makes way."""
+        made.check()
+        if made.name in self.catalogs() and made.name not in self._generated:
+            raise ValueError(f"there is a catalog {made.name} already")
+        with self._lock:
+            # Readers on other threads hold on to the dictionary that they saw.
+            self._generated = {**self._generated, made.name: made}
+        self.changed()
 
     def need_catalog(self, name: str) -> str:
         if name.lower() not in self.catalogs():
@@ -101,6 +113,9 @@ class Catalog:
         return name.lower()
 
     def schemas(self, catalog: str) -> list[str]:
+        made = self._generated.get(catalog)
+        if made is not None:
+            return sorted([*made.schema_names(), "information_schema"])
         rows = self._rows(
             "SELECT schema_name FROM duckdb_schemas() WHERE database_name = ? ORDER BY 1",
             "c_" + catalog,
@@ -139,7 +154,44 @@ class Catalog:
         found = self.tables(catalog, schema, name)
         return found[0] if found else None
 
+    def listing(self, catalog: str) -> list[tuple[str, str, str, dict]]:
+        """Schema, name, kind and notes of every table, without its columns."""
+        made = self._generated.get(catalog)
+        if made is not None:
+            nothing: dict = {}
+            return [(schema, name, "TABLE", nothing) for schema, name in made.places()]
+        return [
+            (_schema_name(schema), name, kind, _note(comment))
+            for schema, name, kind, comment in self._kinds("", ["c_" + catalog])
+        ]
+
+    def _kinds(self, narrow: str, args: list[str]) -> list[tuple]:
+        return self._rows(
+            "SELECT schema_name, table_name, 'TABLE', comment FROM duckdb_tables() WHERE "
+            f"database_name = ?{narrow} UNION ALL SELECT schema_name, table_name, 'VIEW', "
+            "comment FROM (SELECT *, view_name AS table_name FROM duckdb_views()) WHERE "
+            f"NOT internal AND database_name = ?{narrow} ORDER BY 1, 2",
+            *args,
+            *args,
+        )
+
+    def _counted(self, made: Generated, schema: str, name: str) -> list[Table]:
+        places = made.places()
+        if schema and name:
+            found = made.find(schema, name)
+            places = [found] if found else []
+        elif schema:
+            places = [place for place in places if place[0] == schema]
+        columns, source = made.column_list(), made.source()
+        yes, none = [True] * len(columns), [""] * len(columns)
+        return [
+            Table(made.name, at, called, "TABLE", columns, source, yes, none)
+            for at, called in places
+        ]
+
     def tables(self, catalog: str, schema: str = "", name: str = "") -> list[Table]:
+        if catalog in self._generated:
+            return self._counted(self._generated[catalog], schema, name)
         args = ["c_" + catalog]
         narrow = ""
         if schema:
@@ -148,14 +200,7 @@ class Catalog:
         if name:
             narrow += " AND table_name = ?"
             args.append(name)
-        kinds = self._rows(
-            "SELECT schema_name, table_name, 'TABLE', comment FROM duckdb_tables() WHERE "
-            f"database_name = ?{narrow} UNION ALL SELECT schema_name, table_name, 'VIEW', "
-            "comment FROM (SELECT *, view_name AS table_name FROM duckdb_views()) WHERE "
-            f"NOT internal AND database_name = ?{narrow} ORDER BY 1, 2",
-            *args,
-            *args,
-        )
+        kinds = self._kinds(narrow, args)
         made = {}
         for schema_name, table_name, kind, comment in kinds:
             logical = _schema_name(schema_name)
@@ -184,7 +229,8 @@ class Catalog:
     def new_name(self, catalog: str, schema: str, name: str, asked) -> str:
         """Where a new table goes; the schema has to be there."""
         catalog, schema = self.need_schema(catalog, schema)
-        if schema == "information_schema" or catalog == "samples":
+        fixed = catalog == "samples" or catalog in self._generated
+        if schema == "information_schema" or fixed:
             raise SqlError(
                 "INSUFFICIENT_PERMISSIONS",
                 "42501",

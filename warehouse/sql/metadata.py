@@ -7,8 +7,7 @@ import re
 
 import pyarrow as pa
 
-from . import functions
-from . import types as t
+from . import functions, jdbc
 from .types import Type
 
 _S, _I, _H, _B = pa.utf8(), pa.int32(), pa.int16(), pa.bool_()
@@ -49,23 +48,9 @@ _TYPE_INFO = [
     ("NUM_PREC_RADIX", _I),
 ]  # fmt: skip
 
-# java.sql.Types number, size, decimal digits, radix
-_JDBC = {
-    "BOOLEAN": (16, 1, None, None), "TINYINT": (-6, 3, 0, 10), "SMALLINT": (5, 5, 0, 10),
-    "INT": (4, 10, 0, 10), "BIGINT": (-5, 19, 0, 10), "FLOAT": (6, 7, 7, 10),
-    "DOUBLE": (8, 15, 15, 10), "STRING": (12, 255, None, None),
-    "VARIANT": (1111, None, None, None), "BINARY": (-2, 32767, None, None),
-    "DATE": (91, 10, None, None), "TIMESTAMP": (93, 29, 6, None),
-    "TIMESTAMP_NTZ": (93, 29, 6, None), "ARRAY": (2003, None, None, None),
-    "MAP": (2000, None, None, None), "STRUCT": (2002, None, None, None),
-    "VOID": (0, None, None, None), "YM": (1111, None, None, None),
-    "DT": (1111, None, None, None),
-}  # fmt: skip
-
-
 def like(pattern: str | None):
     """A metadata pattern (% and _, backslash escapes, also * and |) as a test of a name."""
-    if pattern is None or pattern in ("", "%", "*"):
+    if pattern is None or pattern in ("%", "*"):
         return lambda name: True
     out, i = "", 0
     while i < len(pattern):
@@ -88,14 +73,15 @@ def _table(shape, rows) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=pa.schema(shape))
 
 
-def _jdbc(kind: Type):
-    if kind.kind == "DECIMAL":
-        return 3, kind.precision, kind.scale, 10
-    return _JDBC[kind.kind]
+def in_schema(pattern: str | None):
+    """A schema pattern: an empty one means every schema, as an absent one does."""
+    return like(pattern or None)
 
 
 class Metadata:
-    """Mixed into the session."""
+    """Mixed into the session.  ``flavour`` is the server that answers: databricks, spark
+    or hive; the last two have one catalog and do not tell its name.
+    """
 
     def _names(self, catalog: str | None) -> list[str]:
         known = self.engine.catalog.catalogs()
@@ -103,58 +89,101 @@ class Metadata:
             return known
         return [c for c in known if c == catalog.lower()]
 
-    def catalogs(self) -> pa.Table:
-        return _table([("TABLE_CAT", _S)], [(c,) for c in self.engine.catalog.catalogs()])
+    def catalogs(self, flavour="databricks") -> pa.Table:
+        names = self.engine.catalog.catalogs() if flavour == "databricks" else []
+        return _table([("TABLE_CAT", _S)], [(c,) for c in names])
 
-    def schemas(self, catalog=None, schema_pattern=None) -> pa.Table:
-        test = like(schema_pattern)
+    def schemas(self, catalog=None, schema_pattern=None, flavour="databricks"):
+        test, bare = in_schema(schema_pattern), flavour != "databricks"
         rows = [
-            (s, c)
+            (s, "" if bare else c)
             for c in self._names(catalog)
             for s in self.engine.catalog.schemas(c)
-            if test(s)
+            if test(s) and not (bare and s == "information_schema")
         ]
+        if flavour == "spark" and schema_pattern != "" and test("global_temp"):
+            rows.append(("global_temp", ""))
         return _table([("TABLE_SCHEM", _S), ("TABLE_CATALOG", _S)], rows)
 
+    def tables(
+        self,
+        catalog=None,
+        schema_pat=None,
+        table_pat=None,
+        types=None,
+        flavour="databricks",
+    ) -> pa.Table:
+        test, schema_test, name_test = like(catalog), in_schema(schema_pat), like(table_pat)
+        wanted = {w.upper() for w in types or []}
+        rows = []
+        for c in self.engine.catalog.catalogs():
+            if not test(c):
+                continue
+            shown = c if flavour == "databricks" else ""
+            for schema, name, kind, info in self.engine.catalog.listing(c):
+                if not wanted or kind in wanted:
+                    if schema_test(schema) and name_test(name):
+                        remarks = info.get("comment")
+                        if remarks is None and flavour != "hive":
+                            remarks = ""
+                        rows.append((shown, schema, name, kind, remarks))
+        if flavour == "spark" and (not wanted or "VIEW" in wanted):
+            names = sorted(n for n in self.temp_views if name_test(n))
+            rows += [("", None, n, "VIEW", "") for n in names]
+        nothing = pa.nulls(len(rows), _S)
+        filled = [pa.array([r[i] for r in rows], _S) for i in range(5)]
+        return pa.Table.from_arrays(filled + [nothing] * 5, schema=pa.schema(_TABLES))
+
+    def table_types(self, flavour="databricks") -> pa.Table:
+        names = ["TABLE", "VIEW"]
+        if flavour == "hive":
+            names = ["TABLE", "TABLE", "VIEW", "INDEX_TABLE", "MATERIALIZED_VIEW"]
+        return _table([("TABLE_TYPE", _S)], [(n,) for n in names])
+
     def _found(self, catalogs, schema_pattern, table_pattern):
-        in_schema, in_table = like(schema_pattern), like(table_pattern)
+        schema_test, name_test = in_schema(schema_pattern), like(table_pattern)
         for c in catalogs:
             for x in self.engine.catalog.tables(c):
-                if in_schema(x.schema) and in_table(x.name):
+                if schema_test(x.schema) and name_test(x.name):
                     yield x
 
-    def tables(
-        self, catalog=None, schema_pat=None, table_pat=None, types=None
+    def columns(
+        self,
+        catalog=None,
+        schema_pat=None,
+        table_pat=None,
+        column_pat=None,
+        flavour="databricks",
     ) -> pa.Table:
-        test = like(catalog)
-        catalogs = [c for c in self.engine.catalog.catalogs() if test(c)]
-        wanted = {w.upper() for w in types or []}
-        rows = [
-            (x.catalog, x.schema, x.name, x.kind, x.info.get("comment", ""), *[None] * 5)
-            for x in self._found(catalogs, schema_pat, table_pat)
-            if not wanted or x.kind in wanted
-        ]
-        return _table(_TABLES, rows)
-
-    def table_types(self) -> pa.Table:
-        return _table([("TABLE_TYPE", _S)], [("TABLE",), ("VIEW",)])
-
-    def columns(self, catalog=None, schema_pat=None, table_pat=None, column_pat=None):
         test = like(column_pat)
         rows = []
         for x in self._found(self._names(catalog), schema_pat, table_pat):
             for i, (name, kind) in enumerate(x.columns):
                 if test(name):
-                    rows.append(_column_row(x, i, name, kind))
+                    rows.append(_column_row(x, i, name, kind, flavour))
         return _table(_COLUMNS, rows)
 
-    def functions(self, catalog=None, schema_pat=None, function_pat="%") -> pa.Table:
+    def functions(
+        self, catalog=None, schema_pat=None, function_pat="%", flavour="databricks"
+    ) -> pa.Table:
         test = like(function_pat)
-        rows = [(None, None, n, "", 1, n) for n in functions.names() if test(n)]
+        names = [n for n in functions.names() if test(n)]
+        if flavour == "spark":
+            # The built-in functions are in every schema.
+            within = self.schemas(catalog, schema_pat, "hive").column(0).to_pylist()
+            rows = [("", s, n, f"Usage: {n}", 0, n) for s in within for n in names]
+        else:
+            rows = [(None, None, n, "", 1, n) for n in names]
         return _table(_FUNCTIONS, rows)
 
-    def primary_keys(self, catalog=None, schema=None, table=None) -> pa.Table:
-        rows = []
+    def primary_keys(
+        self, catalog=None, schema=None, table=None, flavour="databricks"
+    ) -> pa.Table:
+        rows, shape = [], _PRIMARY
+        if flavour == "hive":
+            shape = [(n.replace("KEQ_SEQ", "KEY_SEQ"), kind) for n, kind in _PRIMARY]
+        if flavour != "databricks":
+            return _table(shape, [])
         found = self._one(catalog, schema, table)
         key = found.info.get("primary_key") if found else None
         for i, column in enumerate(key["columns"] if key else []):
@@ -177,7 +206,10 @@ class Metadata:
         foreign_catalog=None,
         foreign_schema=None,
         foreign_table=None,
+        flavour="databricks",
     ) -> pa.Table:
+        if flavour != "databricks":
+            return _table(_CROSS, [])
         children = []
         if foreign_table:
             children = [self._one(foreign_catalog, foreign_schema, foreign_table)]
@@ -204,21 +236,8 @@ class Metadata:
             yield (*key["parent"], a, child.catalog, child.schema, child.name, b, i + 1,
                    3, 3, name, primary_name, 7)  # fmt: skip
 
-    def type_info(self) -> pa.Table:
-        rows = []
-        kinds = ["BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE",
-                 "DECIMAL", "STRING", "BINARY", "DATE", "TIMESTAMP", "TIMESTAMP_NTZ",
-                 "ARRAY", "MAP", "STRUCT", "VOID"]  # fmt: skip
-        for name in kinds:
-            number, size, _, radix = (3, 38, 38, 10) if name == "DECIMAL" else _JDBC[name]
-            quote = (
-                "'" if name in ("STRING", "DATE", "TIMESTAMP", "TIMESTAMP_NTZ") else None
-            )
-            top = 38 if name == "DECIMAL" else 0
-            params = "precision,scale" if name == "DECIMAL" else None
-            rows.append((name, number, size, quote, quote, params, 1, name == "STRING", 3,
-                         radix is None, False, False, name, 0, top, None, None, radix))  # fmt: skip
-        return _table(_TYPE_INFO, rows)
+    def type_info(self, flavour="databricks") -> pa.Table:
+        return _table(_TYPE_INFO, jdbc.type_info_rows(flavour))
 
 
 def _is_parent(parent, catalog, schema, table) -> bool:
@@ -226,13 +245,18 @@ def _is_parent(parent, catalog, schema, table) -> bool:
     return all(not w or w.lower() == p for w, p in zip(wanted, parent))
 
 
-def _column_row(x, i: int, name: str, kind: Type):
-    number, size, digits, radix = _jdbc(kind)
-    nullable = x.nullable[i]
-    octets = size if kind.kind in ("STRING", "BINARY") else None
-    return (x.catalog, x.schema, x.name, name, number, kind.sql_name(), size, None, digits,
-            radix, int(nullable), x.comments[i], None, None, None, octets, i,
+def _column_row(x, i: int, name: str, kind: Type, flavour: str):
+    """One row of GetColumns.  Databricks counts columns from 0, the others from 1."""
+    numbers = jdbc.numbers(kind, flavour)
+    nullable = flavour == "hive" or x.nullable[i]
+    comment = x.comments[i]
+    if flavour == "hive":
+        comment = comment or None
+    bare = flavour != "databricks"
+    return (None if bare else x.catalog, x.schema, x.name, name, numbers.data_type,
+            jdbc.type_name(kind, flavour), numbers.size, None, numbers.digits,
+            numbers.radix, int(nullable), comment, None, None, None, None, i + int(bare),
             "YES" if nullable else "NO", None, None, None, None, "NO")  # fmt: skip
 
 
-__all__ = ["Metadata", "like", "t"]
+__all__ = ["Metadata", "like"]

@@ -187,6 +187,23 @@ def test_catalog_calls(cursor):
     assert len(columns.fetchall()) >= 4
 
 
+def test_catalog_patterns_and_many_tables(w, connection):
+    w.generate_catalog("big", 30_000, schemas=30, columns=500)
+    with connection.cursor(arraysize=7000) as cursor:
+        rows = cursor.tables(catalog_name="big").fetchall()
+        assert len({tuple(row)[1:3] for row in rows}) == 30_000
+        one = cursor.tables(
+            catalog_name="big", schema_name="schema\\_00_", table_name="TABLE%77"
+        )
+        assert {row.TABLE_NAME[-2:] for row in one.fetchall()} == {"77"}
+        wide = cursor.columns(
+            catalog_name="big", schema_name="schema_000", table_name="table\\_000001"
+        ).fetchall()
+        assert [row.ORDINAL_POSITION for row in wide] == list(range(500))
+        cursor.execute("SELECT * FROM big.schema_000.table_000001")
+        assert len(cursor.description) == 500 and len(cursor.fetchall()) == 10
+
+
 def test_asynchronous_execution(cursor):
     cursor.execute_async("SELECT count(*) FROM range(0, 1000, 1, 1)")
     while cursor.is_query_pending():

@@ -310,6 +310,29 @@ def test_catalogs_have_no_names(c):
     assert {row[1] for row in rows("GetSchemas", t.TGetSchemasReq(c.session))} == {""}
 
 
+def test_catalog_answers_of_each_engine(c, w):
+    def table(name, req):
+        handle = c.call(name, req).operationHandle
+        columns = c.metadata(handle).schema.columns
+        return [column.columnName for column in columns], rows_of(
+            c.fetch(handle).results
+        )
+
+    names, rows = table("GetTypeInfo", t.TGetTypeInfoReq(c.session))
+    assert len(rows) == {"spark": 20, "hive": 23}[w.personality] and names[2] == (
+        "PRECISION"
+    )
+    names, rows = table("GetPrimaryKeys", t.TGetPrimaryKeysReq(c.session, None, "s", "t"))
+    assert names[4] == {"spark": "KEQ_SEQ", "hive": "KEY_SEQ"}[w.personality]
+    c.run("CREATE TABLE catalog_answers (d DECIMAL(10,2))")
+    _, rows = table(
+        "GetColumns", t.TGetColumnsReq(c.session, "any", "default", "catalog_answers")
+    )
+    kinds = {"spark": ("DECIMAL(10,2)", 8), "hive": ("DECIMAL", 10)}
+    assert [(row[0], *row[5:7]) for row in rows] == [(None, *kinds[w.personality])]
+    c.run("DROP TABLE catalog_answers")
+
+
 def test_hive_session_answer(hive, servers):
     answer = Client(servers["hive"]).open(None)
     assert (
