@@ -148,7 +148,7 @@ AdbcStatusCode lb_adbc_connection_cancel(struct AdbcConnection *connection,
   struct lb_error err = LB_ERROR_INIT;
   struct lb_adbc_object *obj = lb_adbc_of_connection(connection);
   enum lb_status status = lb_adbc_object_check(obj, "connection", &err);
-  if (status == LB_OK && !lb_call_slot_cancel(&connection_of(obj)->slot)) {
+  if (status == LB_OK && !lb_call_slot_cancel(&connection_of(obj)->slot, NULL)) {
     status = lb_error_set(&err, LB_INVALID_STATE,
                           "nothing runs on this connection itself that could be "
                           "cancelled; cancel its statements one by one");

@@ -156,29 +156,58 @@ enum lb_status lb_call_slot_init(struct lb_call_slot *slot, struct lb_error *err
   lb_mutex_lock(&slot->mu);
   slot->call = NULL;
   slot->shut = false;
+  slot->entered = false;
+  slot->cancelled = false;
+  slot->turns = 0;
   lb_mutex_unlock(&slot->mu);
   return LB_OK;
 }
 
 void lb_call_slot_destroy(struct lb_call_slot *slot) { lb_mutex_destroy(&slot->mu); }
 
+static enum lb_status slot_occupied(const char *what, struct lb_error *err) {
+  return lb_error_set(err, LB_INVALID_STATE,
+                      "%s: another call is running on the same object; wait for its end "
+                      "or cancel it",
+                      what);
+}
+
+enum lb_status lb_call_slot_enter(struct lb_call_slot *slot, const char *what,
+                                  uint64_t *turn, struct lb_error *err) {
+  lb_mutex_lock(&slot->mu);
+  bool taken = slot->entered || slot->call != NULL;
+  if (!taken) {
+    slot->entered = true;
+    slot->cancelled = false;
+    *turn = ++slot->turns;
+  }
+  lb_mutex_unlock(&slot->mu);
+  return taken ? slot_occupied(what, err) : LB_OK;
+}
+
+bool lb_call_slot_leave(struct lb_call_slot *slot) {
+  lb_mutex_lock(&slot->mu);
+  LB_ASSERT(slot->entered && slot->call == NULL);
+  bool cancelled = slot->cancelled;
+  slot->entered = slot->cancelled = false;
+  lb_mutex_unlock(&slot->mu);
+  return cancelled;
+}
+
 /* Fills the slot, which keeps a reference. */
 static enum lb_status slot_take(struct lb_call_slot *slot, struct lb_call *call,
                                 struct lb_error *err) {
+  lb_call_retain(call);
   lb_mutex_lock(&slot->mu);
   bool taken = slot->call != NULL;
-  bool shut = slot->shut;
+  bool ends = slot->shut || slot->cancelled;
   if (!taken) slot->call = call;
   lb_mutex_unlock(&slot->mu);
   if (taken) {
-    return lb_error_set(
-        err, LB_INVALID_STATE,
-        "%s: another call is running on the same object; wait for its end or "
-        "cancel it",
-        call->ops->name);
+    lb_call_release(call);
+    return slot_occupied(call->ops->name, err);
   }
-  lb_call_retain(call);
-  if (shut) (void)lb_call_cancel(call);
+  if (ends) (void)lb_call_cancel(call);
   return LB_OK;
 }
 
@@ -207,13 +236,15 @@ enum lb_status lb_call_slot_wait(struct lb_call_slot *slot, struct lb_call *call
   return status;
 }
 
-bool lb_call_slot_cancel(struct lb_call_slot *slot) {
+bool lb_call_slot_cancel(struct lb_call_slot *slot, uint64_t *turn) {
   lb_mutex_lock(&slot->mu);
   struct lb_call *call = slot->call;
   if (call != NULL) lb_call_retain(call);
+  bool cancelled = slot->cancelled = slot->entered;
+  if (turn != NULL) *turn = slot->turns;
   lb_mutex_unlock(&slot->mu);
-  if (call == NULL) return false;
-  bool cancelled = lb_call_cancel(call);
+  if (call == NULL) return cancelled;
+  cancelled = lb_call_cancel(call) || cancelled;
   lb_call_release(call);
   return cancelled;
 }
@@ -222,5 +253,5 @@ void lb_call_slot_shut(struct lb_call_slot *slot) {
   lb_mutex_lock(&slot->mu);
   slot->shut = true;
   lb_mutex_unlock(&slot->mu);
-  (void)lb_call_slot_cancel(slot);
+  (void)lb_call_slot_cancel(slot, NULL);
 }

@@ -79,15 +79,29 @@ bool lb_call_finish(struct lb_call *call, enum lb_status status,
 bool lb_call_abandoned(const struct lb_call *call);
 
 /* The place where a statement or connection keeps its running call, so that cancel from
- * any thread finds it and a late cancel never hits the next one. */
+ * any thread finds it and a late cancel never hits the next one.
+ *
+ * An operation of several calls, or with work of its own around them, is a turn: from
+ * lb_call_slot_enter to lb_call_slot_leave a cancel finds it at every moment. What is
+ * cancelled between two calls ends the next one as it comes, and leave tells. */
 struct lb_call_slot {
   struct lb_mutex mu;
   struct lb_call *call LB_GUARDED_BY(mu); /* retained; NULL: nothing runs */
   bool shut LB_GUARDED_BY(mu);
+  bool entered LB_GUARDED_BY(mu);
+  bool cancelled LB_GUARDED_BY(mu); /* the turn */
+  uint64_t turns LB_GUARDED_BY(mu); /* begun so far */
 };
 enum lb_status lb_call_slot_init(struct lb_call_slot *slot,
                                  struct lb_error *err) LB_MUST_USE;
 void lb_call_slot_destroy(struct lb_call_slot *slot);
+/* Begins a turn and gives its number, from 1. LB_INVALID_STATE while another one or a
+ * call of another thread is under way; what names the newcomer. */
+enum lb_status lb_call_slot_enter(struct lb_call_slot *slot, const char *what,
+                                  uint64_t *turn, struct lb_error *err) LB_MUST_USE;
+/* Ends the turn. True: it was cancelled, and whoever did so was promised that it fails
+ * with LB_CANCELLED. */
+bool lb_call_slot_leave(struct lb_call_slot *slot) LB_MUST_USE;
 /* start + wait with the slot filled meanwhile; the starter's reference stays the
  * caller's. LB_INVALID_STATE when another call is in the slot; then nothing was started.
  */
@@ -96,8 +110,9 @@ enum lb_status lb_call_run(struct lb_call_slot *slot, struct lb_call *call,
 /* As lb_call_run for a call that was started before. */
 enum lb_status lb_call_slot_wait(struct lb_call_slot *slot, struct lb_call *call,
                                  int64_t deadline_ms, struct lb_error *err) LB_MUST_USE;
-/* True when something ran and was cancelled. Any thread. */
-bool lb_call_slot_cancel(struct lb_call_slot *slot);
+/* True when something ran and was cancelled. Any thread. turn (may be NULL) gets the
+ * number of the turn that was the latest one at that moment. */
+bool lb_call_slot_cancel(struct lb_call_slot *slot, uint64_t *turn);
 /* As lb_call_slot_cancel, for good: each call that comes later is cancelled as it comes.
  * For an owner that ends while its user is about to wait. */
 void lb_call_slot_shut(struct lb_call_slot *slot);

@@ -246,15 +246,15 @@ static void test_slot(void **state) {
   struct lb_call_slot slot;
   struct lb_io *io = io_create();
   LB_TEST_OK(lb_call_slot_init(&slot, &err), &err);
-  assert_false(lb_call_slot_cancel(&slot));
+  assert_false(lb_call_slot_cancel(&slot, NULL));
   struct probe_call *call = create(io, &counts);
   call->finish_at_once = true;
   LB_TEST_OK(lb_call_run(&slot, &call->base, LB_NEVER_MS, &err), &err);
-  assert_false(lb_call_slot_cancel(&slot)); /* late: nothing runs */
+  assert_false(lb_call_slot_cancel(&slot, NULL)); /* late: nothing runs */
   lb_call_release(&call->base);
   call = create(io, &counts);
   LB_TEST_FAILS(LB_TIMEOUT, lb_call_run(&slot, &call->base, 0, &err), &err);
-  assert_false(lb_call_slot_cancel(&slot));
+  assert_false(lb_call_slot_cancel(&slot, NULL));
   lb_call_release(&call->base);
   lb_io_test_round(io);
   /* Given up before its turn or after it, depending on the threads. */
@@ -262,6 +262,46 @@ static void test_slot(void **state) {
   lb_call_slot_destroy(&slot);
   lb_io_test_destroy(io, 0);
   assert_int_equal(counts.destroyed, 2);
+}
+
+/* A turn is found by cancel before, between and after its calls, and no later one is. */
+static void test_turn(void **state) {
+  (void)state;
+  struct lb_error err = LB_ERROR_INIT;
+  struct counts counts = {0};
+  struct lb_call_slot slot;
+  struct lb_io *io = io_create();
+  LB_TEST_OK(lb_call_slot_init(&slot, &err), &err);
+  uint64_t turn = 0, seen = 9;
+  assert_false(lb_call_slot_cancel(&slot, &seen));
+  assert_int_equal(seen, 0);
+  LB_TEST_OK(lb_call_slot_enter(&slot, "execute", &turn, &err), &err);
+  assert_int_equal(turn, 1);
+  LB_TEST_FAILS(LB_INVALID_STATE, lb_call_slot_enter(&slot, "bind", &turn, &err), &err);
+  LB_TEST_CONTAINS(err.message, "bind");
+  struct probe_call *call = create(io, &counts);
+  call->finish_at_once = true;
+  LB_TEST_OK(lb_call_run(&slot, &call->base, LB_NEVER_MS, &err), &err);
+  lb_call_release(&call->base);
+  assert_true(lb_call_slot_cancel(&slot, &seen)); /* between two calls */
+  assert_true(lb_call_slot_cancel(&slot, NULL));
+  assert_int_equal(seen, 1);
+  call = create(io, &counts);
+  LB_TEST_FAILS(LB_CANCELLED, lb_call_run(&slot, &call->base, LB_NEVER_MS, &err), &err);
+  lb_call_release(&call->base);
+  assert_true(lb_call_slot_leave(&slot));
+  assert_false(lb_call_slot_cancel(&slot, &seen));
+  LB_TEST_OK(lb_call_slot_enter(&slot, "execute", &turn, &err), &err);
+  assert_int_equal(turn, 2);
+  call = create(io, &counts);
+  call->finish_at_once = true;
+  LB_TEST_OK(lb_call_run(&slot, &call->base, LB_NEVER_MS, &err), &err);
+  lb_call_release(&call->base);
+  assert_false(lb_call_slot_leave(&slot));
+  lb_io_test_destroy(io, 0);
+  lb_call_slot_destroy(&slot);
+  assert_int_equal(counts.begun, 2);
+  assert_int_equal(counts.destroyed, 3);
 }
 
 /* The canceller came while the waiter was on its way. */
@@ -304,7 +344,7 @@ struct race {
 static void *cancel_again_and_again(void *arg) {
   struct race *race = arg;
   while (!atomic_load(&race->over)) {
-    if (lb_call_slot_cancel(&race->slot)) atomic_fetch_add(&race->slot_hits, 1);
+    if (lb_call_slot_cancel(&race->slot, NULL)) atomic_fetch_add(&race->slot_hits, 1);
   }
   return NULL;
 }
@@ -357,4 +397,4 @@ LB_TEST_MAIN(LB_TEST(test_finish_is_heard), LB_TEST(test_deadline),
              LB_TEST(test_cancel_before_the_waiter_comes),
              LB_TEST(test_given_up_before_begin_never_begins),
              LB_TEST(test_finish_before_the_abandon_task), LB_TEST(test_slot),
-             LB_TEST(test_shut_slot), LB_TEST(test_races))
+             LB_TEST(test_turn), LB_TEST(test_shut_slot), LB_TEST(test_races))

@@ -4,11 +4,14 @@
  *    purpose; fewer would make statements wait for one another.
  * 2. end 16: cancels and closes, which nobody waits for; a server that does not answer
  *    them must not hold up statements.
- * 3. fetch 64: one page per blocked reader and its prefetch.
- * 4. probe 16 at first; the heartbeat scheduler moves it between 1 and 512 with the
+ * 3. end of a session 16, apart from those: it ends the operations too, so closes that
+ *    are stuck must not keep it until the process has no more time for it.
+ * 4. fetch 64: one page per blocked reader and its prefetch.
+ * 5. probe 16 at first; the heartbeat scheduler moves it between 1 and 512 with the
  *    load, so that many parked results do not open hundreds of sockets at once.
- * 5. download 16: more do not make a cloud store faster. A class never uses the places
- *    of another, so a stuck probe delays no fetch. */
+ * 6. download 16: more do not make a cloud store faster. A class never uses the places
+ *    of another, so a stuck probe delays no fetch.
+ * 7. Statements that wait because 64 others run are told of, once until none waits. */
 #include "io/host.h"
 
 #include "io/endpoint.h"
@@ -16,8 +19,8 @@
 #define PROBES_MAX 512
 
 static const int32_t limits[LB_REQ_CLASS_COUNT] = {
-    [LB_REQ_CONTROL] = 64, [LB_REQ_END] = 16,      [LB_REQ_FETCH] = 64,
-    [LB_REQ_PROBE] = 16,   [LB_REQ_DOWNLOAD] = 16,
+    [LB_REQ_CONTROL] = 64, [LB_REQ_END] = 16,   [LB_REQ_END_SESSION] = 16,
+    [LB_REQ_FETCH] = 64,   [LB_REQ_PROBE] = 16, [LB_REQ_DOWNLOAD] = 16,
 };
 
 static struct lb_host *from_node(struct lb_list *node) {
@@ -99,6 +102,18 @@ void lb_host_leave(struct lb_io *io, struct lb_host *host, enum lb_req_class req
   make_ready(io, host);
 }
 
+static void tell_waiting(struct lb_io *io, struct lb_host *host) {
+  struct lb_host_class *places = &host->classes[LB_REQ_CONTROL];
+  bool waiting = !lb_list_empty(&places->queue);
+  if (waiting && !places->told) {
+    lb_log(&io->log, LB_LOG_WARN, "io",
+           "%d statements run on %s, as many as may at a time: further ones wait for one "
+           "of them to end",
+           (int)places->limit, host->name);
+  }
+  places->told = waiting;
+}
+
 void lb_hosts_pump(struct lb_io *io,
                    void (*begin)(struct lb_io *io, struct lb_list *node)) {
   struct lb_list *ready;
@@ -113,6 +128,7 @@ void lb_hosts_pump(struct lb_io *io,
         places->in_flight++;
         begin(io, node);
       }
+      if (i == LB_REQ_CONTROL) tell_waiting(io, host);
     }
     lb_host_put(io, host);
   }

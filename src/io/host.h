@@ -19,6 +19,7 @@ struct lb_host_class {
   struct lb_list queue; /* struct lb_transfer, first come first served */
   int32_t in_flight;
   int32_t limit;
+  bool told; /* the log has its line about those in line */
 };
 
 struct lb_host {

@@ -40,6 +40,7 @@ struct lb_io {
     int timer_fd;
     int64_t armed_ms; /* what timer_fd is set to */
     int64_t now_ms;   /* of this round of the loop */
+    int64_t awake_ms; /* the same of the clock that stands still in a suspend */
     struct lb_list hosts;
     struct lb_list ready_hosts; /* those whose queues are to be looked at */
     uint32_t host_count;
@@ -73,5 +74,8 @@ void lb_loop_stop(struct lb_io *io, enum lb_io_stop stop, int64_t deadline_ms);
 void lb_loop_destroy(struct lb_io *io);
 /* The time of this round; I/O thread. */
 static inline int64_t lb_loop_now_ms(const struct lb_io *io) { return io->owned.now_ms; }
+static inline int64_t lb_loop_awake_ms(const struct lb_io *io) {
+  return io->owned.awake_ms;
+}
 
 #endif

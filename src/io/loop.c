@@ -34,6 +34,7 @@ static _Thread_local const struct lb_io *current_io;
 
 static void look_at_clock(struct lb_io *io) {
   io->owned.now_ms = io->clock.now_ms(io->clock.ctx);
+  io->owned.awake_ms = io->clock.awake_ms(io->clock.ctx);
 }
 
 static bool stop_due(struct lb_io *io) LB_REQUIRES(io->synced.mu) {

@@ -19,6 +19,7 @@
 enum lb_req_class {
   LB_REQ_CONTROL, /* open, execute, poll, metadata */
   LB_REQ_END, /* cancel, close: nobody waits for them, and none holds up a statement */
+  LB_REQ_END_SESSION, /* ends all operations too, so it waits behind no close of one */
   LB_REQ_FETCH,
   LB_REQ_PROBE,
   LB_REQ_DOWNLOAD,

@@ -50,12 +50,13 @@ static int64_t exchange_deadline_ms(const struct lb_transfer *t) {
   return lb_ms_add(t->started_ms, t->req->timeout_ms);
 }
 
-/* When the silence of the server has lasted too long, if it goes on. */
+/* When the silence of the server has lasted too long, if it goes on. By the round's
+ * clocks, as the timers are: by a later one the deadline would always lie ahead. */
 static int64_t silence_deadline_ms(const struct lb_transfer *t) {
   int64_t limit_ms = t->req->endpoint->request_timeout_ms;
   if (limit_ms <= 0) return LB_NEVER_MS;
-  int64_t silent_ms = t->io->clock.awake_ms(t->io->clock.ctx) - t->active_ms;
-  return lb_ms_add(lb_io_now_ms(t->io), LB_MAX(limit_ms - silent_ms, 0));
+  int64_t silent_ms = lb_loop_awake_ms(t->io) - t->active_ms;
+  return lb_ms_add(lb_loop_now_ms(t->io), LB_MAX(limit_ms - silent_ms, 0));
 }
 
 static int64_t attempt_deadline_ms(const struct lb_transfer *t) {

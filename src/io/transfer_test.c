@@ -347,11 +347,8 @@ static void test_places_per_class(void **state) {
   static const struct {
     enum lb_req_class req_class;
     int places;
-  } rows[] = {{LB_REQ_CONTROL, 64},
-              {LB_REQ_END, 16},
-              {LB_REQ_PROBE, 16},
-              {LB_REQ_DOWNLOAD, 16},
-              {LB_REQ_FETCH, 64}};
+  } rows[] = {{LB_REQ_CONTROL, 64}, {LB_REQ_END, 16},      {LB_REQ_END_SESSION, 16},
+              {LB_REQ_PROBE, 16},   {LB_REQ_DOWNLOAD, 16}, {LB_REQ_FETCH, 64}};
   for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
     static struct crowd crowd;
     struct rig rig;
@@ -371,8 +368,72 @@ static void test_places_per_class(void **state) {
     }
     crowd_end(&crowd);
     assert_int_equal(http_server_requests(rig.server), rows[i].places + 3);
+    /* Statements in line are told of, and once for all three. */
+    const char *told = strstr(rig.log.text, "further ones wait");
+    assert_true((told != NULL) == (rows[i].req_class == LB_REQ_CONTROL));
+    if (told != NULL) assert_null(strstr(told + 1, "further ones wait"));
     rig_reset(&rig);
   }
+}
+
+/* A clock that never stands still: every look at it is later. */
+static int64_t ticking_now_ms(void *ctx) {
+  struct lb_fake_clock *fake = ctx;
+  __atomic_fetch_add(&fake->awake_ms, 1, __ATOMIC_SEQ_CST);
+  return __atomic_add_fetch(&fake->now_ms, 1, __ATOMIC_SEQ_CST);
+}
+
+/* The deadline and the loop go by one clock, so that it comes. */
+static void test_silence_by_a_clock_that_goes_on(void **state) {
+  (void)state;
+  struct rig rig;
+  struct exchange ex;
+  struct http_step step = {.kind = HTTP_HANG};
+  rig_init(&rig);
+  rig.opts.request_timeout_ms = 5000;
+  rig.opts.retry_timeout_ms = 0;
+  rig_reconnect(&rig);
+  lb_io_test_destroy(rig.io, 0);
+  rig.clock_table.now_ms = ticking_now_ms;
+  LB_TEST_OK(lb_io_test_create(&rig.clock_table, &rig.random_table, &rig.io, NULL), NULL);
+  *lb_io_log(rig.io) = rig.log.log;
+  http_server_script(rig.server, &step, 1);
+  exchange_init(&ex, rig.io, rig.endpoint, LB_REPEAT_NEVER, "q");
+  exchange_start(&ex);
+  http_server_wait_requests(rig.server, 1);
+  for (int i = 0; i < 10000 && exchange_read(&ex, &ex.done) == 0; i++) {
+    lb_io_test_round(rig.io);
+  }
+  assert_int_equal(exchange_read(&ex, &ex.done), 1);
+  exchange_wait(&ex);
+  LB_TEST_FAILS(LB_TIMEOUT, ex.req->status, &ex.req->err);
+  exchange_reset(&ex);
+  rig_reset(&rig);
+}
+
+static void test_end_of_a_session_passes_closes(void **state) {
+  (void)state;
+  static struct crowd crowd;
+  struct rig rig;
+  struct exchange ex;
+  crowd.count = 0;
+  rig_init(&rig);
+  struct http_step steps[20];
+  for (int i = 0; i < 20; i++) {
+    steps[i] = (struct http_step){.kind = i < 16 ? HTTP_HOLD : HTTP_REPLY};
+  }
+  http_server_script(rig.server, steps, 20);
+  crowd_start(&crowd, &rig, LB_REQ_END, 18);
+  http_server_wait_requests(rig.server, 16);
+  exchange_init(&ex, rig.io, rig.endpoint, LB_REPEAT_SAFE, "q");
+  ex.req->req_class = LB_REQ_END_SESSION;
+  exchange_run(&ex);
+  LB_TEST_OK(ex.req->status, &ex.req->err);
+  exchange_reset(&ex);
+  assert_int_equal(exchange_state(&crowd.all[17]), LB_TRANSFER_QUEUED);
+  http_server_release(rig.server);
+  crowd_end(&crowd);
+  rig_reset(&rig);
 }
 
 static void test_a_full_class_delays_no_other(void **state) {
@@ -557,8 +618,10 @@ LB_TEST_MAIN(LB_TEST(test_connect_timeout), LB_TEST(test_silence_of_the_server),
              LB_TEST(test_cancel_before_start_and_never_started),
              LB_TEST(test_orphan_in_flight_is_waited_for),
              LB_TEST(test_orphan_that_was_not_sent_is_cancelled),
-             LB_TEST(test_places_per_class), LB_TEST(test_a_full_class_delays_no_other),
-             LB_TEST(test_probe_limit_moves), LB_TEST(test_cancel_and_deadline_in_line),
+             LB_TEST(test_silence_by_a_clock_that_goes_on),
+             LB_TEST(test_end_of_a_session_passes_closes), LB_TEST(test_places_per_class),
+             LB_TEST(test_a_full_class_delays_no_other), LB_TEST(test_probe_limit_moves),
+             LB_TEST(test_cancel_and_deadline_in_line),
              LB_TEST(test_sockets_do_not_pass_on_exec),
              LB_TEST(test_proxy_is_not_asked_for_loopback),
              LB_TEST(test_hosts_are_forgotten))

@@ -114,20 +114,22 @@ static void set_probe_limit(struct lb_hb_host *host, int32_t limit, void *ctx) {
   lb_host_set_probe_limit(service->io, lb_hb_host_key(host), limit);
 }
 
+/* The timer is always in the heap, with nothing due too, so that a heartbeat that begins
+ * or goes on never lacks the memory for its place there. */
 static void reschedule(struct lb_hb_sched *sched, int64_t due_ms, void *ctx) {
   (void)sched;
   struct hb_service *service = ctx;
   struct lb_error err = LB_ERROR_INIT;
-  if (due_ms == LB_NEVER_MS) {
-    lb_timer_cancel(service->io, &service->timer);
-  } else if (lb_timer_set(service->io, &service->timer, due_ms, &err) != LB_OK) {
-    lb_log(lb_io_log(service->io), LB_LOG_WARN, "hb", "heartbeats are late: %s",
-           err.message);
-  }
+  /* Moving cannot fail; while the loop is being drained there is nothing to be due. */
+  enum lb_status status = lb_timer_set(service->io, &service->timer, due_ms, &err);
+  LB_ASSERT(status == LB_OK || status == LB_CANCELLED);
+  (void)status;
 }
 
 static void timer_fired(struct lb_timer *timer, struct lb_io *io, int64_t now_ms) {
   struct hb_service *service = LB_CONTAINER_OF(timer, struct hb_service, timer);
+  /* Before anything else may take the place that it has just left. */
+  reschedule(service->sched, LB_NEVER_MS, service);
   lb_hb_sched_run(service->sched, now_ms, lb_io_suspended_ms(io));
   reschedule(service->sched, lb_hb_sched_next_due(service->sched), service);
 }
@@ -167,9 +169,13 @@ static enum lb_status service_get(struct lb_io *io, struct hb_service **out,
       .reschedule = reschedule,
       .ctx = service,
   };
-  enum lb_status status =
-      lb_hb_sched_create(&ops, lb_io_random(io), lb_io_log(io), &service->sched, err);
+  enum lb_status status = lb_timer_set(io, &service->timer, LB_NEVER_MS, err);
+  if (status == LB_OK) {
+    status =
+        lb_hb_sched_create(&ops, lb_io_random(io), lb_io_log(io), &service->sched, err);
+  }
   if (status != LB_OK) {
+    lb_timer_cancel(io, &service->timer);
     lb_free(service);
     return status;
   }

@@ -25,11 +25,13 @@ struct lb_result {
   atomic_uint refs;
   struct lb_op *op;
   struct lb_hb_stats *stats;
-  struct lb_call_slot slot; /* the fetch that the reader waits for */
+  struct lb_call_slot slot;   /* the fetch that the reader waits for */
+  struct lb_call_slot *maker; /* the statement's, while it makes this; NULL afterwards */
   struct lb_result_options options;
   struct lb_result_schema schema;
   bool lz4;
-  bool last_told; /* the server says truly whether rows are left */
+  bool last_told;  /* the server says truly whether rows are left */
+  bool arrow_told; /* the metadata says that the rows are Arrow */
 
   /* The reader's thread. */
   struct lb_arrow_decoder *dec;
@@ -276,8 +278,8 @@ static void account(struct lb_result *res) {
 
 static enum lb_status wait_ahead(struct lb_result *res, struct lb_error *err) {
   tell_reader(res, true);
-  enum lb_status status =
-      lb_call_slot_wait(&res->slot, &res->ahead->base, LB_NEVER_MS, err);
+  enum lb_status status = lb_call_slot_wait(res->maker ? res->maker : &res->slot,
+                                            &res->ahead->base, LB_NEVER_MS, err);
   tell_reader(res, false);
   return status;
 }
@@ -389,7 +391,7 @@ void lb_result_close(struct lb_result *res, enum lb_hb_reason reason) {
 bool lb_result_cancel(struct lb_result *res) {
   if (atomic_load(&res->closed) != LB_HB_NO_REASON) return false;
   /* Everything has been received: there is nothing to cancel but a reader that waits. */
-  if (atomic_load(&res->end_posted)) return lb_call_slot_cancel(&res->slot);
+  if (atomic_load(&res->end_posted)) return lb_call_slot_cancel(&res->slot, NULL);
   atomic_store(&res->cancelled, true);
   /* Before the reader wakes: its own end would close the operation without cancelling. */
   if (!atomic_exchange(&res->cancel_posted, true)) {
@@ -458,6 +460,8 @@ static enum lb_status take_schema(struct lb_result *res,
                                   struct lb_error *err) {
   LB_TRY(refuse_staging(meta, err));
   res->lz4 = meta->lz4_compressed.v;
+  res->arrow_told =
+      meta->result_format.set && meta->result_format.v == LB_T_ROW_SET_ARROW;
   return lb_result_schema_from_metadata(meta, &res->schema, err);
 }
 
@@ -512,8 +516,32 @@ static void first_account(struct lb_result *res, const struct lb_op_head *head) 
   }
 }
 
+static bool has_arrow_rows(const struct lb_result *res) {
+  const struct lb_t_row_set *row_set = res->page.data.row_set;
+  return res->arrow_told || (row_set && row_set->arrow_batches.count > 0);
+}
+
+/* A probe that was right for the kind of server may be wrong for the form of the rows,
+ * which only the result shows; it has run by now, so another probe is taken. */
+static void check_probe(struct lb_result *res) {
+  enum lb_server_kind kind = lb_session_kind(res->op->sess);
+  bool arrow = has_arrow_rows(res);
+  enum lb_probe_kind asked = res->options.probe;
+  if (!lb_server_probe_harms(kind, asked, arrow)) return;
+  res->options.probe = lb_server_probe_harms(kind, LB_PROBE_STATUS, arrow)
+                           ? LB_PROBE_NONE
+                           : LB_PROBE_STATUS;
+  lb_log(
+      lb_io_log(io_of(res)), LB_LOG_WARN, "hb",
+      "statement %s: databricks.heartbeat.probe=%s would lose Arrow rows on a server of "
+      "kind %s; %s is used for this result",
+      res->op->query_id, lb_probe_kind_name(asked), lb_server_kind_name(kind),
+      lb_probe_kind_name(res->options.probe));
+}
+
 /* The one place where a heartbeat begins, for every result set of every protocol. */
 static void arm(struct lb_result *res, const struct lb_op_head *head) {
+  check_probe(res);
   struct lb_hb_facts facts = {
       .enabled = res->options.heartbeat.enabled,
       .has_result = has_result(res, head),
@@ -534,11 +562,13 @@ static void arm(struct lb_result *res, const struct lb_op_head *head) {
 
 enum lb_status lb_result_create(struct lb_execute_call *call,
                                 const struct lb_result_options *options,
-                                struct lb_hb_stats *stats, struct lb_result **out,
-                                struct lb_error *err) {
+                                struct lb_hb_stats *stats, struct lb_call_slot *maker,
+                                struct lb_result **out, struct lb_error *err) {
   struct lb_result *res;
   LB_TRY(allocate(call, options, stats, &res, err));
+  res->maker = maker;
   enum lb_status status = take_reply(res, call, err);
+  res->maker = NULL;
   if (status == LB_OK) status = lb_arrow_decoder_create(&res->schema, &res->dec, err);
   if (status != LB_OK) {
     lb_result_close(res, LB_HB_RELEASED);

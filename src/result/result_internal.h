@@ -16,11 +16,11 @@ struct lb_result_options {
   bool prefetch;
 };
 
-/* From an execution that has finished. stats is retained. On failure the operation has
- * been closed. */
+/* From an execution that has finished. stats is retained. A fetch that this needs waits
+ * in the maker's slot. On failure the operation has been closed. */
 enum lb_status lb_result_create(struct lb_execute_call *call,
                                 const struct lb_result_options *options,
-                                struct lb_hb_stats *stats, struct lb_result **out,
-                                struct lb_error *err) LB_MUST_USE;
+                                struct lb_hb_stats *stats, struct lb_call_slot *maker,
+                                struct lb_result **out, struct lb_error *err) LB_MUST_USE;
 
 #endif

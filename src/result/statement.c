@@ -21,6 +21,7 @@ struct lb_stmt {
     struct lb_mutex mu;
     struct lb_result *latest LB_GUARDED_BY(mu);
     struct lb_hb_stats *stats LB_GUARDED_BY(mu);
+    uint64_t latest_turn LB_GUARDED_BY(mu); /* of the execution that made latest */
     char query_id[40] LB_GUARDED_BY(mu);
   } synced;
 };
@@ -57,7 +58,7 @@ enum lb_status lb_stmt_create(struct lb_session *sess, struct lb_options *opts,
 
 /* Puts the latest result and its counters in place of the former ones, which are let
  * go. */
-static void replace_latest(struct lb_stmt *stmt, struct lb_result *res,
+static void replace_latest(struct lb_stmt *stmt, uint64_t turn, struct lb_result *res,
                            struct lb_hb_stats *stats) {
   if (res) lb_result_retain(res);
   if (stats) lb_hb_stats_retain(stats);
@@ -65,6 +66,7 @@ static void replace_latest(struct lb_stmt *stmt, struct lb_result *res,
   struct lb_result *old = stmt->synced.latest;
   struct lb_hb_stats *old_stats = stmt->synced.stats;
   stmt->synced.latest = res;
+  stmt->synced.latest_turn = turn;
   stmt->synced.stats = stats;
   lb_mutex_unlock(&stmt->synced.mu);
   lb_result_release(old);
@@ -73,7 +75,7 @@ static void replace_latest(struct lb_stmt *stmt, struct lb_result *res,
 
 void lb_stmt_destroy(struct lb_stmt *stmt) {
   if (!stmt) return;
-  replace_latest(stmt, NULL, NULL);
+  replace_latest(stmt, 0, NULL, NULL);
   lb_call_slot_destroy(&stmt->slot);
   lb_mutex_destroy(&stmt->synced.mu);
   lb_buf_reset(&stmt->sql);
@@ -194,8 +196,8 @@ static enum lb_status run(struct lb_stmt *stmt, const struct lb_result_options *
   return LB_OK;
 }
 
-enum lb_status lb_stmt_execute(struct lb_stmt *stmt, struct lb_result **out,
-                               int64_t *rows_affected, struct lb_error *err) {
+static enum lb_status execute(struct lb_stmt *stmt, uint64_t turn, struct lb_result **out,
+                              int64_t *rows_affected, struct lb_error *err) {
   if (stmt->sql.len == 0) {
     return lb_error_set(err, LB_INVALID_STATE,
                         "the statement has no text; set a query before executing it");
@@ -209,18 +211,17 @@ enum lb_status lb_stmt_execute(struct lb_stmt *stmt, struct lb_result **out,
   struct lb_result *res = NULL;
   enum lb_status status = run(stmt, &options, &call, err);
   if (status == LB_OK) {
-    int64_t rows = call->head.modified_rows;
+    *rows_affected = call->head.modified_rows;
     /* A result that nobody wants needs no heartbeat: it is closed at once. */
     if (!out) options.heartbeat.enabled = options.prefetch = false;
-    status = lb_result_create(call, &options, stats, &res, err);
+    status = lb_result_create(call, &options, stats, &stmt->slot, &res, err);
     lb_call_release(&call->base);
-    if (status == LB_OK && rows_affected) *rows_affected = rows;
   }
   set_query_id(stmt, status == LB_OK ? lb_result_query_id(res)
                      : err           ? err->query_id
                                      : "");
   if (status == LB_OK) {
-    replace_latest(stmt, out ? res : NULL, stats);
+    replace_latest(stmt, turn, out ? res : NULL, stats);
     if (out) {
       *out = res;
     } else {
@@ -232,13 +233,50 @@ enum lb_status lb_stmt_execute(struct lb_stmt *stmt, struct lb_result **out,
   return status;
 }
 
-bool lb_stmt_cancel(struct lb_stmt *stmt) {
-  bool cancelled = lb_call_slot_cancel(&stmt->slot);
-  struct lb_result *res = latest_of(stmt);
+/* Whoever cancelled was promised this, at whatever step the execution was. */
+static enum lb_status take_back(struct lb_stmt *stmt, enum lb_status status,
+                                struct lb_result *res, struct lb_error *err) {
+  bool ran = status == LB_OK;
   if (res) {
-    cancelled = lb_result_cancel(res) || cancelled;
+    lb_result_cancel(res);
+    lb_result_close(res, LB_HB_RELEASED);
     lb_result_release(res);
   }
+  if (status == LB_CANCELLED) return status;
+  status = lb_error_set(err, LB_CANCELLED, "the statement was cancelled%s",
+                        ran ? " when the server had already run it" : "");
+  char query_id[40];
+  lb_stmt_query_id(stmt, query_id);
+  lb_error_set_query_id(err, query_id);
+  return status;
+}
+
+enum lb_status lb_stmt_execute(struct lb_stmt *stmt, struct lb_result **out,
+                               int64_t *rows_affected, struct lb_error *err) {
+  struct lb_result *res = NULL;
+  int64_t rows = -1;
+  uint64_t turn;
+  LB_TRY(lb_call_slot_enter(&stmt->slot, "execute", &turn, err));
+  enum lb_status status = execute(stmt, turn, out ? &res : NULL, &rows, err);
+  if (lb_call_slot_leave(&stmt->slot)) return take_back(stmt, status, res, err);
+  if (status != LB_OK) return status;
+  if (out) *out = res;
+  if (rows_affected) *rows_affected = rows;
+  return LB_OK;
+}
+
+/* An execution is found by its turn in the slot. When none was under way, the result of
+ * the latest turn is meant, and not one that was made since. */
+bool lb_stmt_cancel(struct lb_stmt *stmt) {
+  uint64_t turn;
+  if (lb_call_slot_cancel(&stmt->slot, &turn)) return true;
+  lb_mutex_lock(&stmt->synced.mu);
+  struct lb_result *res = stmt->synced.latest_turn <= turn ? stmt->synced.latest : NULL;
+  if (res) lb_result_retain(res);
+  lb_mutex_unlock(&stmt->synced.mu);
+  if (!res) return false;
+  bool cancelled = lb_result_cancel(res);
+  lb_result_release(res);
   return cancelled;
 }
 

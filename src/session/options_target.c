@@ -108,10 +108,16 @@ static enum lb_status target_login(struct lb_options *opts, struct lb_target *ta
   LB_TRY(lb_options_text(opts, LB_OPT_ACCESS_TOKEN, &target->token, err));
   LB_TRY(lb_options_text(opts, LB_OPT_USERNAME, &target->username, err));
   LB_TRY(lb_options_text(opts, LB_OPT_PASSWORD, &target->password, err));
+  /* Settings made from a template leave blank what is not meant. */
+  bool has_name = !is_blank(target->username);
+  if (has_name && target->token != NULL && is_blank(target->token)) {
+    lb_uri_free_text(target->token);
+    target->token = NULL;
+  }
   bool named_token = target->username != NULL && strcmp(target->username, "token") == 0;
   bool own_token = lb_options_is_own(opts, LB_OPT_ACCESS_TOKEN);
   bool own_name = lb_options_is_own(opts, LB_OPT_USERNAME);
-  if (own_token && own_name && !named_token) {
+  if (own_token && own_name && target->token != NULL && !named_token) {
     return lb_error_set(err, LB_INVALID_ARGUMENT,
                         "options databricks.access_token and username are both set: take "
                         "one of them away");

@@ -438,6 +438,15 @@ static void test_parts_win_over_uri(void **state) {
   expect_target(db, "https://other:1/q", "p", "-", "-");
   set(db, "password", NULL);
   target_fails(db, "option password");
+  /* A blank token is none beside a user name; alone it is a token that was forgotten. */
+  set(db, "databricks.access_token", "");
+  set(db, "username", "anna");
+  set(db, "password", "p");
+  expect_target(db, "https://other:1/q", "-", "anna", "p");
+  set(db, "username", NULL);
+  set(db, "password", NULL);
+  expect_target(db, "https://other:1/q", "", "-", "-");
+  set(db, "databricks.access_token", NULL);
   /* A password that would be sent to nobody. */
   set(db, "uri", "lakebeat://h/p");
   set(db, "username", NULL);

@@ -198,8 +198,8 @@ bool lb_server_probe_harms(enum lb_server_kind kind, enum lb_probe_kind probe,
    * ends early without an error. A server that is not known may be one. */
   if (kind == LB_KIND_HIVE || kind == LB_KIND_AUTO) return true;
   /* Read: with kyuubi.operation.result.format=arrow the row count is ignored and the
-   * probe swallows a batch. */
-  return kind == LB_KIND_KYUUBI && arrow_rows;
+   * probe swallows a batch. Kyuubi may give its engine's name for its own. */
+  return (kind == LB_KIND_KYUUBI || kind == LB_KIND_SPARK) && arrow_rows;
 }
 
 enum lb_status lb_server_choose_probe(enum lb_server_kind kind, enum lb_op_origin origin,

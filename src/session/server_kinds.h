@@ -72,8 +72,8 @@ enum lb_status lb_server_choose_probe(enum lb_server_kind kind, enum lb_op_origi
                                       enum lb_probe_kind asked, enum lb_probe_kind *out,
                                       struct lb_error *err) LB_MUST_USE;
 /* True when the probe would lose rows: fetch0 on Hive, on a kind that is not learned, and
- * on Kyuubi where results come as Arrow (arrow_rows), which only the result itself shows.
- */
+ * where a server of kind Kyuubi or Spark sends Arrow (arrow_rows), which only Kyuubi does
+ * and only the result itself shows. */
 bool lb_server_probe_harms(enum lb_server_kind kind, enum lb_probe_kind probe,
                            bool arrow_rows);
 /* Rule 3.8: an interval above half of the kind's limit is an error that names the limit;

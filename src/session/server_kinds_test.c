@@ -105,6 +105,8 @@ static void rule_1_0_a_harmful_probe_is_refused(void **state) {
   assert_true(lb_server_probe_harms(LB_KIND_HIVE, LB_PROBE_FETCH0, false));
   assert_false(lb_server_probe_harms(LB_KIND_HIVE, LB_PROBE_METADATA, false));
   assert_false(lb_server_probe_harms(LB_KIND_SPARK, LB_PROBE_FETCH0, false));
+  assert_true(lb_server_probe_harms(LB_KIND_SPARK, LB_PROBE_FETCH0, true));
+  assert_false(lb_server_probe_harms(LB_KIND_DATABRICKS, LB_PROBE_FETCH0, true));
 }
 
 static void rule_1_0_limits(void **state) {

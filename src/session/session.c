@@ -36,6 +36,7 @@ enum lb_status lb_session_request(struct lb_session *sess, struct lb_request **o
 static void session_free(struct lb_session *sess) {
   lb_endpoint_release(sess->endpoint);
   lb_auth_release(sess->auth);
+  lb_cond_destroy(&sess->info.cond);
   lb_mutex_destroy(&sess->info.mu);
   lb_wipe(&sess->server, sizeof sess->server);
   lb_free(sess);
@@ -164,7 +165,8 @@ static void open_begin(struct lb_call *base, struct lb_io *io) {
  * be closed. */
 static void open_abandon(struct lb_call *base, struct lb_io *io) {
   struct open_call *call = open_of(base);
-  if (!call->req) return;
+  /* What ends the session that was opened to learn the kind has to get through. */
+  if (!call->req || call->req->done == reopen_answered) return;
   if (call->req->done == open_answered) {
     lb_request_orphan(io, call->req);
   } else {
@@ -302,14 +304,16 @@ static void reopen_answered(struct lb_request *req, struct lb_io *io) {
   struct open_call *call = req->ctx;
   struct lb_error err = LB_ERROR_INIT;
   call->req = NULL;
-  call->sess->open = false;
   enum lb_status status = req->status;
-  if (status != LB_OK) {
-    lb_error_copy(&err, &req->err);
-  } else if (lb_call_abandoned(&call->base)) {
-    status = LB_CANCELLED;
+  if (status == LB_OK) {
+    status = call->sess->backend->read_end(req, &err);
   } else {
-    status = send_open(call, &err);
+    lb_error_copy(&err, &req->err);
+  }
+  /* Else it is closed once more when the call is destroyed. */
+  if (status == LB_OK) call->sess->open = false;
+  if (status == LB_OK) {
+    status = lb_call_abandoned(&call->base) ? LB_CANCELLED : send_open(call, &err);
   }
   open_step_done(call, req, status, &err);
 }
@@ -422,6 +426,10 @@ static enum lb_status session_create(struct lb_io *io, struct lb_options *opts,
   sess->backend = &lb_backend_thrift;
   struct lb_target target = {0};
   enum lb_status status = lb_mutex_init(&sess->info.mu, err);
+  if (status == LB_OK) {
+    status = lb_cond_init(&sess->info.cond, err);
+    if (status != LB_OK) lb_mutex_destroy(&sess->info.mu);
+  }
   if (status != LB_OK) {
     lb_free(sess);
     return status;
@@ -571,23 +579,44 @@ static enum lb_status ask_info(struct lb_session *sess, struct lb_call_slot *slo
   return status;
 }
 
+static enum lb_status ask_both(struct lb_session *sess, struct lb_call_slot *slot,
+                               char name[64], char version[64], struct lb_error *err) {
+  uint64_t turn;
+  LB_TRY(lb_call_slot_enter(slot, "info", &turn, err));
+  enum lb_status status = ask_info(sess, slot, LB_T_INFO_DBMS_NAME, name, err);
+  if (status == LB_OK) {
+    status = ask_info(sess, slot, LB_T_INFO_DBMS_VER, version, err);
+  }
+  if (lb_call_slot_leave(slot) && status == LB_OK) {
+    status = lb_error_set(err, LB_CANCELLED, "info was cancelled");
+  }
+  return status;
+}
+
+/* One thread asks; others that come meanwhile wait for what it learns, and the next of
+ * them asks when it has learnt nothing. */
 enum lb_status lb_session_server_info(struct lb_session *sess, struct lb_call_slot *slot,
                                       char name[64], char version[64],
                                       struct lb_error *err) {
+  enum lb_status status = LB_OK;
   lb_mutex_lock(&sess->info.mu);
-  bool known = sess->info.known;
-  if (known) {
+  while (sess->info.asking) lb_cond_wait(&sess->info.cond, &sess->info.mu);
+  if (!sess->info.known) {
+    sess->info.asking = true;
+    lb_mutex_unlock(&sess->info.mu);
+    char told[2][64] = {"", ""};
+    status = ask_both(sess, slot, told[0], told[1], err);
+    lb_mutex_lock(&sess->info.mu);
+    sess->info.asking = false;
+    sess->info.known = status == LB_OK;
+    memcpy(sess->info.name, told[0], sizeof sess->info.name);
+    memcpy(sess->info.version, told[1], sizeof sess->info.version);
+    lb_cond_broadcast(&sess->info.cond);
+  }
+  if (status == LB_OK) {
     memcpy(name, sess->info.name, sizeof sess->info.name);
     memcpy(version, sess->info.version, sizeof sess->info.version);
   }
   lb_mutex_unlock(&sess->info.mu);
-  if (known) return LB_OK;
-  LB_TRY(ask_info(sess, slot, LB_T_INFO_DBMS_NAME, name, err));
-  LB_TRY(ask_info(sess, slot, LB_T_INFO_DBMS_VER, version, err));
-  lb_mutex_lock(&sess->info.mu);
-  memcpy(sess->info.name, name, sizeof sess->info.name);
-  memcpy(sess->info.version, version, sizeof sess->info.version);
-  sess->info.known = true;
-  lb_mutex_unlock(&sess->info.mu);
-  return LB_OK;
+  return status;
 }

@@ -28,7 +28,7 @@ enum lb_server_kind lb_session_kind(const struct lb_session *sess);
 int32_t lb_session_protocol(const struct lb_session *sess); /* as the server granted it */
 struct lb_io *lb_session_io(const struct lb_session *sess);
 /* DBMS name and version as the server tells; "" when it does not. Asked once, on first
- * use. */
+ * use; several threads may come at once. */
 enum lb_status lb_session_server_info(struct lb_session *sess, struct lb_call_slot *slot,
                                       char name[64], char version[64],
                                       struct lb_error *err) LB_MUST_USE;

@@ -21,6 +21,8 @@ struct lb_session {
   struct lb_io_task end_task;
   struct {
     struct lb_mutex mu;
+    struct lb_cond cond; /* asking has ended */
+    bool asking LB_GUARDED_BY(mu);
     bool known LB_GUARDED_BY(mu);
     char name[64] LB_GUARDED_BY(mu);
     char version[64] LB_GUARDED_BY(mu);

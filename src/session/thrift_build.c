@@ -284,5 +284,6 @@ enum lb_status lb_thrift_build_end(const struct lb_server *server, struct lb_req
   struct wire_session wire = {0};
   struct lb_t_close_session_req msg = {.session_handle = session_handle(&wire, server)};
   as_end(req);
+  req->req_class = LB_REQ_END_SESSION;
   return write_call(req, "CloseSession", &lb_t_close_session_req_desc, &msg, err);
 }

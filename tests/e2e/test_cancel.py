@@ -95,6 +95,23 @@ def test_cancel_while_polling(w: Warehouse) -> None:
         assert value(conn, "SELECT 1") == 1
 
 
+def test_cancel_while_a_result_is_made(warehouse_of) -> None:
+    """A server that cannot describe a result is asked for its first page before execute returns:
+    that is a part of the execution too."""
+    w = warehouse_of("spark")
+    with connected(w) as conn, AdbcStatement(conn) as stmt:
+        w.fault("error", "GetResultSetMetadata")
+        w.fault("hang", "FetchResults")
+        stmt.set_sql_query(SIXTY)
+        task = Task(execute, stmt)
+        held(w)
+        since = time.monotonic()
+        stmt.cancel()
+        cancelled(task, since)
+        w.wait("operations_open", 0, at_most=True)
+        assert len(execute(stmt).rest()) == 60
+
+
 def test_cancel_while_fetching(w: Warehouse) -> None:
     with connected(w, PAGED) as conn, AdbcStatement(conn) as stmt:
         w.fault("hang", "FetchResults", {"nth": 2}, times=0)

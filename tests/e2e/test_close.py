@@ -12,6 +12,7 @@ from harness import (
     AdbcConnection,
     AdbcDatabase,
     AdbcStatement,
+    Error,
     Task,
     Warehouse,
     connected,
@@ -193,3 +194,53 @@ def test_failed_statement_is_closed(w: Warehouse) -> None:
                 run(conn, sql)
         w.wait("operations_open", 0, at_most=True)
         assert value(conn, "SELECT 1") == 1
+
+
+def test_end_of_a_session_waits_for_no_close(w: Warehouse) -> None:
+    """It ends the operations too, so a crowd of closes that hang does not keep it."""
+    with nothing_left():
+        db = database(w, PAGED)
+        conn = AdbcConnection(db)
+        reads = [run(conn, SIXTY) for _ in range(20)]
+        for read in reads:
+            read.rows(1)
+        w.fault("hang", "CloseOperation", times=0)
+        for read in reads:
+            read.close()
+        held(w, 16)
+        conn.close()
+        w.wait("sessions_open", 0, at_most=True, timeout=3)
+        db.close()
+    w.clear_faults()
+
+
+def test_close_of_the_session_that_only_told_the_kind(warehouse_of) -> None:
+    """Settings on a HiveServer2 engine need a second session; the first one is not left behind,
+    even when it could not be closed at once."""
+    w = warehouse_of("hive")
+    conf = {"databricks.session_conf.hive.exec.parallel": "true"}
+    w.fault({"kind": "error", "message": "not now"}, "CloseSession")
+    with database(w, conf) as db:
+        with pytest.raises(Error) as caught:
+            AdbcConnection(db)
+        assert "not now" in str(caught.value)
+        w.wait("sessions_open", 0, at_most=True, timeout=3)
+        with AdbcConnection(db) as conn:
+            assert w.stats()["sessions_open"] == 1
+            assert value(conn, "SELECT 1") == 1
+
+
+def test_two_threads_ask_for_the_name_of_the_server(w: Warehouse) -> None:
+    with connected(w) as conn:
+        w.fault({"kind": "delay", "ms": 300}, "GetInfo", times=0)
+        tasks = [Task(lambda: len(take(conn))) for _ in range(4)]
+        assert [task.result(5) for task in tasks] == [8] * 4
+        asked = w.requests(rpc="GetInfo", limit=100)
+        assert len(asked) == 2, "name and version, once for all"
+
+
+def take(conn: AdbcConnection) -> list:
+    import pyarrow as pa
+
+    handle = conn.get_info()
+    return pa.RecordBatchReader._import_from_c(handle.address).read_all().to_pylist()
