@@ -12,7 +12,6 @@ import threading
 from dataclasses import dataclass, field
 
 from . import types as t
-from .generated import Generated
 from .errors import (
     SqlError,
     catalog_not_found,
@@ -20,6 +19,7 @@ from .errors import (
     table_exists,
     table_not_found,
 )
+from .generated import Generated
 from .types import Type, ident, text
 
 _HIDDEN = ("main", "information_schema", "pg_catalog")
@@ -107,6 +107,12 @@ class Catalog:
             self._generated = {**self._generated, made.name: made}
         self.changed()
 
+    def is_generated(self, name: str) -> bool:
+        return name in self._generated
+
+    def generated(self, name: str) -> Generated:
+        return self._generated[name]
+
     def need_catalog(self, name: str) -> str:
         if name.lower() not in self.catalogs():
             raise catalog_not_found(name)
@@ -136,7 +142,9 @@ class Catalog:
         if found:
             return found
         if key[1] == "information_schema":
-            return information_table(self, key[0], key[2])
+            from . import information
+
+            return information.table(self, key[0], key[2])
         loaded = self._load(*key)
         if loaded:
             with self._lock:
@@ -250,55 +258,6 @@ def notes_sql(table: str, word: str, columns, comments, info: dict) -> list[str]
     if info:
         out.append(f"COMMENT ON {word} {table} IS {text(json.dumps(info))}")
     return out
-
-
-# --- information_schema --------------------------------------------
-
-
-def _values(names, rows) -> str:
-    heads = ", ".join(ident(n) for n in names)
-    if not rows:
-        nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {ident(n)}" for n in names)
-        return f"(SELECT {nothing} WHERE false)"
-    lines = ", ".join(
-        "("
-        + ", ".join(
-            "NULL" if v is None else str(v) if isinstance(v, int) else text(v) for v in r
-        )
-        + ")"
-        for r in rows
-    )
-    return f"(SELECT * FROM (VALUES {lines}) AS v_({heads}))"
-
-
-def information_table(catalog: Catalog, name: str, table: str) -> Table | None:
-    if name not in catalog.catalogs():
-        return None
-    if table == "schemata":
-        names = ("catalog_name", "schema_name", "schema_owner")
-        rows = [(name, s, "lakebeat") for s in catalog.schemas(name)]
-    elif table == "tables":
-        names = ("table_catalog", "table_schema", "table_name", "table_type", "comment")
-        kinds = {"TABLE": "MANAGED", "VIEW": "VIEW"}
-        rows = [
-            (name, x.schema, x.name, kinds[x.kind], x.info.get("comment"))
-            for x in catalog.tables(name)
-        ]
-    elif table == "columns":
-        names = ("table_catalog", "table_schema", "table_name", "column_name",
-                 "ordinal_position", "is_nullable", "full_data_type", "data_type",
-                 "comment")  # fmt: skip
-        rows = [
-            (name, x.schema, x.name, col, i, "YES" if x.nullable[i] else "NO",
-             kind.simple_name(), kind.sql_name(), x.comments[i] or None)
-            for x in catalog.tables(name)
-            for i, (col, kind) in enumerate(x.columns)
-        ]  # fmt: skip
-    else:
-        return None
-    columns = [(n, t.INT if n == "ordinal_position" else t.STRING) for n in names]
-    return Table(name, "information_schema", table, "VIEW", columns, _values(names, rows),
-                 [True] * len(names), [""] * len(names))  # fmt: skip
 
 
 __all__ = [

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements the warehouse answers itself: SHOW, DESCRIBE, USE, SET, RESET."""
+"""Statements the warehouse answers itself: SET, RESET, USE, SHOW; DESCRIBE is in
+describe.py, the forms of SHOW that only warehouses have in shows.py.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,9 @@ from sqlglot.tokens import TokenType
 from . import confs, functions
 from . import types as t
 from .catalog import Table
-from .dialect import parse, tokens
-from .errors import SqlError, schema_not_found, syntax_error, table_not_found, unsupported
+from .dialect import tokens
+from .errors import SqlError, schema_not_found, syntax_error, unsupported
 from .output import Outcome, rows_outcome
-from .scope import Scope
 
 _WORDS = ("SHOW", "DESCRIBE", "DESC", "USE", "SET", "RESET")
 
@@ -87,12 +88,17 @@ class Words:
 
 
 def glob(pattern: str):
+    """The pattern of a SHOW as a test: * any run, . any one character, | alternatives."""
     parts = [
-        ".*".join(re.escape(p) for p in re.split(r"[*%]", alternative.strip()))
+        re.sub(r"\\?[*%]|\\?\.", _wild, re.escape(alternative.strip()))
         for alternative in pattern.split("|")
     ]
-    test = re.compile("|".join(f"(?:{p})" for p in parts), re.I)
+    test = re.compile("|".join(f"(?:{p})" for p in parts), re.I | re.S)
     return lambda name: test.fullmatch(name) is not None
+
+
+def _wild(found: re.Match) -> str:
+    return "." if found[0].endswith(".") else ".*"
 
 
 def run(stmt) -> Outcome | None:
@@ -111,10 +117,12 @@ def run(stmt) -> Outcome | None:
         return _show(stmt, words)
     if word == "USE":
         return _use(stmt, words)
-    return _describe(stmt, words)
+    from .describe import describe
+
+    return describe(stmt, words)
 
 
-def _strings(stmt, names, rows) -> Outcome:
+def strings(stmt, names, rows) -> Outcome:
     columns = [(n, t.STRING) if isinstance(n, str) else n for n in names]
     return rows_outcome("query", columns, rows, stmt.view.timezone)
 
@@ -139,13 +147,13 @@ def _settings(stmt, word: str, rest: str) -> Outcome:
     if zone:
         return _set_zone(stmt, zone[1].strip())
     if not rest:
-        return _strings(stmt, pair, sorted(session.confs.items()))
+        return strings(stmt, pair, sorted(session.confs.items()))
     if rest.lower() == "-v":
         names = ("key", "value", "meaning", "Since version")
         rows = [
             (k, session.confs.get(k, d), why, "") for k, (d, why) in confs.KNOWN.items()
         ]
-        return _strings(stmt, names, rows)
+        return strings(stmt, names, rows)
     key, eq, value = rest.partition("=")
     key = key.strip().strip("`")
     if not re.fullmatch(r"[\w.:\-]+", key):
@@ -157,14 +165,14 @@ def _settings(stmt, word: str, rest: str) -> Outcome:
         if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
             value = value[1:-1]
         _, value = session.set_conf(key, value)
-        return _strings(stmt, pair, [(key, value)])
+        return strings(stmt, pair, [(key, value)])
     name = confs.canonical(key)
     if name is None:
         raise SqlError(
             "CONFIG_NOT_AVAILABLE", "42K0I", f"Configuration {key} is not available."
         )
     default = confs.KNOWN.get(name, ("<undefined>",))[0]
-    return _strings(stmt, pair, [(key, session.confs.get(name, default))])
+    return strings(stmt, pair, [(key, session.confs.get(name, default))])
 
 
 def _set_zone(stmt, value: str) -> Outcome:
@@ -177,7 +185,7 @@ def _set_zone(stmt, value: str) -> Outcome:
             "SET TIME ZONE with an interval", "Write SET TIME ZONE '+02:00'."
         )
     stmt.session.set_conf("TIMEZONE", value)
-    return _strings(stmt, ("key", "value"), [("spark.sql.session.timeZone", value)])
+    return strings(stmt, ("key", "value"), [("spark.sql.session.timeZone", value)])
 
 
 # --- USE --------------------------------------------
@@ -206,17 +214,22 @@ def _use(stmt, words: Words) -> Outcome:
 
 
 def _show(stmt, words: Words) -> Outcome:
+    from . import shows
+
     catalog = stmt.engine.catalog
+    answer = shows.show(stmt, words)
+    if answer is not None:
+        return answer
     if words.accept("CATALOGS"):
         test = words.pattern()
         words.end()
-        return _strings(stmt, ("catalog",), [(n,) for n in catalog.catalogs() if test(n)])
+        return strings(stmt, ("catalog",), [(n,) for n in catalog.catalogs() if test(n)])
     if words.accept("SCHEMAS", "DATABASES"):
         where = words.name()[0] if words.accept("IN", "FROM") else stmt.session.catalog
         test = words.pattern()
         words.end()
         names = catalog.schemas(catalog.need_catalog(where))
-        return _strings(stmt, ("databaseName",), [(n,) for n in names if test(n)])
+        return strings(stmt, ("databaseName",), [(n,) for n in names if test(n)])
     if words.accept("TABLES"):
         return _show_tables(stmt, words)
     if words.accept("VIEWS"):
@@ -225,14 +238,14 @@ def _show(stmt, words: Words) -> Outcome:
         return _show_columns(stmt, words)
     if words.accept("CREATE"):
         words.expect("TABLE", "VIEW")
-        table = _found(stmt, words.name())
+        table = found(stmt, words.name())
         words.end()
-        return _strings(stmt, ("createtab_stmt",), [(create_text(table),)])
+        return strings(stmt, ("createtab_stmt",), [(create_text(table),)])
     words.accept("ALL", "SYSTEM")
     if words.accept("FUNCTIONS"):
         test = words.pattern()
         words.end()
-        return _strings(stmt, ("function",), [(n,) for n in functions.names() if test(n)])
+        return strings(stmt, ("function",), [(n,) for n in functions.names() if test(n)])
     raise unsupported(f"SHOW {words.peek()}".rstrip())
 
 
@@ -252,7 +265,7 @@ def _show_tables(stmt, words: Words) -> Outcome:
     rows = [(x.schema, x.name, False) for x in found if test(x.name)]
     rows += [("", n, True) for n in sorted(stmt.session.temp_views) if test(n)]
     names = ("database", "tableName", ("isTemporary", t.BOOLEAN))
-    return _strings(stmt, names, rows)
+    return strings(stmt, names, rows)
 
 
 def _show_views(stmt, words: Words) -> Outcome:
@@ -267,16 +280,22 @@ def _show_views(stmt, words: Words) -> Outcome:
     ]
     rows += [("", n, True, False) for n in sorted(stmt.session.temp_views) if test(n)]
     flags = (("isTemporary", t.BOOLEAN), ("isMaterialized", t.BOOLEAN))
-    return _strings(stmt, ("namespace", "viewName", *flags), rows)
+    return strings(stmt, ("namespace", "viewName", *flags), rows)
 
 
 def _show_columns(stmt, words: Words) -> Outcome:
+    from .describe import columns_of
+
     words.expect("IN", "FROM")
     parts = words.name()
     if words.accept("IN", "FROM"):
         parts = words.name() + parts
     words.end()
-    return _strings(stmt, ("col_name",), [(n,) for n, _ in _columns(stmt, parts)[0]])
+    return strings(stmt, ("col_name",), [(n,) for n, _ in columns_of(stmt, parts)[0]])
+
+
+def found(stmt, parts: list[str]) -> Table:
+    return stmt.engine.catalog.table(*stmt.session.qualify(parts), asked=parts)
 
 
 def create_text(table: Table) -> str:
@@ -295,83 +314,4 @@ def create_text(table: Table) -> str:
     return text
 
 
-# --- DESCRIBE --------------------------------------------
-
-
-def _found(stmt, parts: list[str]) -> Table:
-    return stmt.engine.catalog.table(*stmt.session.qualify(parts), asked=parts)
-
-
-def _columns(stmt, parts: list[str]):
-    view = stmt.session.temp_views.get(parts[0].lower()) if len(parts) == 1 else None
-    if view is not None:
-        return view.columns, [""] * len(view.columns), None
-    table = _found(stmt, parts)
-    return table.columns, table.comments, table
-
-
-def _describe(stmt, words: Words) -> Outcome:
-    if words.accept("CATALOG"):
-        words.accept("EXTENDED")
-        name = stmt.engine.catalog.need_catalog(words.name()[0])
-        words.end()
-        rows = [("Catalog Name", name), ("Comment", ""), ("Owner", "lakebeat")]
-        return _strings(stmt, ("info_name", "info_value"), rows)
-    if words.accept("SCHEMA", "DATABASE"):
-        return _describe_schema(stmt, words)
-    if words.accept("FUNCTION"):
-        raise unsupported("DESCRIBE FUNCTION")
-    if words.peek() in ("QUERY", "SELECT", "WITH", "VALUES"):
-        return _describe_query(stmt, words)
-    words.accept("TABLE")
-    extended = words.accept("EXTENDED", "FORMATTED")
-    parts = words.name()
-    if words.peek() == "AS":
-        raise words.fail()
-    words.end()
-    columns, comments, table = _columns(stmt, parts)
-    rows = [(n, k.simple_name(), c or None) for (n, k), c in zip(columns, comments)]
-    if extended and table is not None:
-        rows += _details(table)
-    return _strings(stmt, ("col_name", "data_type", "comment"), rows)
-
-
-def _details(table: Table):
-    return [
-        ("", "", ""),
-        ("# Detailed Table Information", "", ""),
-        ("Catalog", table.catalog, ""),
-        ("Database", table.schema, ""),
-        ("Table", table.name, ""),
-        ("Type", "MANAGED" if table.kind == "TABLE" else "VIEW", ""),
-        ("Comment", table.info.get("comment", ""), ""),
-        ("Provider", "delta" if table.kind == "TABLE" else "", ""),
-    ]
-
-
-def _describe_schema(stmt, words: Words) -> Outcome:
-    words.accept("EXTENDED")
-    parts = words.name()
-    words.end()
-    where = parts[0] if len(parts) > 1 else stmt.session.catalog
-    catalog, schema = stmt.engine.catalog.need_schema(where, parts[-1])
-    rows = [("Catalog Name", catalog), ("Namespace Name", schema), ("Comment", ""),
-            ("Owner", "lakebeat")]  # fmt: skip
-    return _strings(
-        stmt, ("database_description_item", "database_description_value"), rows
-    )
-
-
-def _describe_query(stmt, words: Words) -> Outcome:
-    from .compiler import Compiler
-
-    words.accept("QUERY")
-    if words.done():
-        raise words.fail()
-    tree = parse(words.sql[words.toks[words.at].start :])
-    rel = Compiler(stmt.view, [], 0).query(tree, Scope())
-    rows = [(n, k.simple_name(), None) for n, k in rel.columns]
-    return _strings(stmt, ("col_name", "data_type", "comment"), rows)
-
-
-__all__ = ["create_text", "done", "glob", "run", "table_not_found"]
+__all__ = ["create_text", "done", "found", "glob", "run", "strings"]

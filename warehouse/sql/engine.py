@@ -189,7 +189,7 @@ class SqlStatement:
         self.session = session
         self.engine = session.engine
         self.sql = sql
-        self._parameters = parameters
+        self.parameters = parameters
         self._overlay = overlay
         self._event = threading.Event()  # set: the statement must end
         self._idle = threading.Event()  # set: no DuckDB call can be running
@@ -242,7 +242,7 @@ class SqlStatement:
             return answer
         marked, markers = mark_parameters(self.sql)
         tree = parse(marked)
-        compiler = Compiler(self.view, self._parameters, markers)
+        compiler = Compiler(self.view, self.parameters, markers)
         answer = writes.run(self, tree, compiler)
         if answer is not None:
             return answer

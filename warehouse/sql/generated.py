@@ -9,6 +9,7 @@ computed when it is read.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import types as t
@@ -88,3 +89,44 @@ class Generated:
         for i in range(1, self.columns):
             values.append(f"{_CYCLE[(i - 1) % len(_CYCLE)][1]} AS {ident(f'c_{i:03d}')}")
         return f"(SELECT {', '.join(values)} FROM range({self.rows}) AS r_(i))"
+
+    # --- what information_schema says of it --------------------------------------------
+
+    def _each(self) -> str:
+        """Number, schema and name of every table, as a subquery of DuckDB's."""
+        return (
+            f"(SELECT n, printf('schema_%03d', n // {self.per_schema}) AS s, "
+            f"printf('table_%06d', n) AS t FROM range({self.tables}) AS r_(n))"
+        )
+
+    def information(self, table: str, column_row: Callable) -> str | None:
+        """The subquery that makes the table's rows, where there can be very many."""
+        from .catalog import Table
+        from .information import OWNER, literal
+
+        name = literal(self.name)
+        if table == "tables":
+            return (
+                f"(SELECT {name} AS table_catalog, s AS table_schema, t AS table_name, "
+                f"'MANAGED' AS table_type, 'YES' AS is_insertable_into, '{OWNER}' AS "
+                "table_owner, CAST(NULL AS VARCHAR) AS comment, 'DELTA' AS "
+                f"data_source_format FROM {self._each()} ORDER BY n)"
+            )
+        if table != "columns":
+            return None
+        columns = self.column_list()
+        one = Table(self.name, "", "", "TABLE", columns, "", [True] * len(columns),
+                    [""] * len(columns))  # fmt: skip
+        rows = [column_row(one, i)[3:] for i in range(len(columns))]
+        lines = ", ".join("(" + ", ".join(map(literal, row)) + ")" for row in rows)
+        kinds = ("VARCHAR", "INTEGER", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR",
+                 *["INTEGER"] * 5, "VARCHAR", "VARCHAR", "VARCHAR")  # fmt: skip
+        heads = ("column_name", "ordinal_position", "column_default", "is_nullable",
+                 "full_data_type", "data_type", "character_maximum_length",
+                 "numeric_precision", "numeric_precision_radix", "numeric_scale",
+                 "datetime_precision", "interval_type", "is_identity", "comment")  # fmt: skip
+        cast = ", ".join(f"CAST({h} AS {k}) AS {h}" for h, k in zip(heads, kinds))
+        return (
+            f"(SELECT {name} AS table_catalog, s AS table_schema, t AS table_name, {cast} "
+            f"FROM {self._each()}, (VALUES {lines}) AS v_({', '.join(heads)}))"
+        )

@@ -7,7 +7,7 @@ import re
 
 import pyarrow as pa
 
-from . import functions, jdbc
+from . import functions, jdbc, keys
 from .types import Type
 
 _S, _I, _H, _B = pa.utf8(), pa.int32(), pa.int16(), pa.bool_()
@@ -185,10 +185,11 @@ class Metadata:
         if flavour != "databricks":
             return _table(shape, [])
         found = self._one(catalog, schema, table)
-        key = found.info.get("primary_key") if found else None
-        for i, column in enumerate(key["columns"] if key else []):
-            name = key["name"] or f"{found.name}_pk"
-            rows.append((found.catalog, found.schema, found.name, column, i + 1, name))
+        key = keys.primary_key(found)
+        for i, column in enumerate(key.columns if key else [], 1):
+            rows.append(
+                (found.catalog, found.schema, found.name, column, i, key.name)
+            )
         return _table(_PRIMARY, rows)
 
     def _one(self, catalog, schema, table):
@@ -217,27 +218,24 @@ class Metadata:
             children = [
                 x
                 for c in self.engine.catalog.catalogs()
+                if not self.engine.catalog.is_generated(c)
                 for x in self.engine.catalog.tables(c)
             ]
         rows = []
         for child in filter(None, children):
-            for key in child.info.get("foreign_keys", []):
-                if _is_parent(key["parent"], parent_catalog, parent_schema, parent_table):
-                    rows += self._key_rows(child, key)
+            for key in keys.foreign_keys(self.engine.catalog, child):
+                if _is_parent(key.parent, parent_catalog, parent_schema, parent_table):
+                    rows += _key_rows(child, key)
         return _table(_CROSS, rows)
-
-    def _key_rows(self, child, key):
-        parent = self.engine.catalog.find(*key["parent"])
-        primary = (parent.info.get("primary_key") if parent else None) or {}
-        columns = key["parent_columns"] or primary.get("columns", [])
-        name = key["name"] or f"{child.name}_{key['parent'][2]}_fk"
-        primary_name = primary.get("name") or f"{key['parent'][2]}_pk"
-        for i, (a, b) in enumerate(zip(columns, key["columns"])):
-            yield (*key["parent"], a, child.catalog, child.schema, child.name, b, i + 1,
-                   3, 3, name, primary_name, 7)  # fmt: skip
 
     def type_info(self, flavour="databricks") -> pa.Table:
         return _table(_TYPE_INFO, jdbc.type_info_rows(flavour))
+
+
+def _key_rows(child, key: keys.ForeignKey):
+    for i, (a, b) in enumerate(zip(key.parent_columns, key.columns), 1):
+        yield (*key.parent, a, child.catalog, child.schema, child.name, b, i, 3, 3,
+               key.name, key.parent_key, 7)  # fmt: skip
 
 
 def _is_parent(parent, catalog, schema, table) -> bool:

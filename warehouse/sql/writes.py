@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import duckdb
 from sqlglot import exp
 
+from . import keys
 from . import types as t
 from .casts import X
 from .catalog import Table, database, notes_sql, physical, schema_ident
@@ -45,9 +46,13 @@ class TempView:
     schema: str
 
 
+def is_query(tree: exp.Expression) -> bool:
+    return isinstance(tree, _QUERIES)
+
+
 def run(stmt, tree: exp.Expression, compiler) -> Outcome | None:
     """The outcome of a changing statement; None for a query."""
-    if isinstance(tree, _QUERIES):
+    if is_query(tree):
         return None
     rule = _RULES.get(type(tree))
     if rule is None:
@@ -269,10 +274,11 @@ def _columns(schema: exp.Schema, compiler):
             comments.append(comment)
             lines.append(line)
         elif isinstance(node, (exp.PrimaryKey, exp.Constraint, exp.ForeignKey)):
-            _key(node, info, compiler)
+            keys.collect(node, info, compiler.session.qualify)
         else:
             raise unsupported(f"{shown(node)} in CREATE TABLE")
     _unique(columns)
+    keys.settle(info, [name for name, _ in columns])
     return columns, comments, lines, info
 
 
@@ -287,40 +293,9 @@ def _constraints(node: exp.ColumnDef, kind: t.Type, compiler, info) -> tuple[str
         elif isinstance(rule, exp.DefaultColumnConstraint):
             value = compiler.value(rule.this, Scope(), kind)
             line += f" DEFAULT {value.sql}"
-        elif isinstance(rule, exp.PrimaryKeyColumnConstraint):
-            info["primary_key"] = {"name": "", "columns": [node.name]}
-        else:
+        elif not keys.of_column(node.name, c, info, compiler.session.qualify):
             raise unsupported(f"the column property {shown(c)}")
     return line, comment
-
-
-def _key(node, info: dict, compiler, name: str = "") -> None:
-    if isinstance(node, exp.Constraint):
-        for inner in node.expressions:
-            _key(inner, info, compiler, node.name)
-        return
-    columns = [c.name for c in node.expressions]
-    if isinstance(node, exp.PrimaryKey):
-        info["primary_key"] = {"name": name, "columns": columns}
-        return
-    if not isinstance(node, exp.ForeignKey):
-        raise unsupported(f"the constraint {shown(node)}")
-    reference = node.args["reference"].this
-    table = reference.this if isinstance(reference, exp.Schema) else reference
-    other = (
-        [c.name for c in reference.expressions]
-        if isinstance(reference, exp.Schema)
-        else []
-    )
-    parent = list(compiler.session.qualify(_parts(table)))
-    info.setdefault("foreign_keys", []).append(
-        {
-            "name": name,
-            "columns": columns,
-            "parent": [p.lower() for p in parent],
-            "parent_columns": other,
-        }  # fmt: skip
-    )
 
 
 def _create_view(stmt, e: exp.Create, compiler) -> Outcome:
@@ -505,6 +480,8 @@ def _action(stmt, table: Table, action, compiler) -> list[str]:
             f"ALTER TABLE {table.physical} DROP COLUMN {ident(_real(table, n.name))}"
             for n in nodes
         ]
+    if isinstance(action, (exp.AddConstraint, exp.Drop, exp.Command)):
+        return _alter_key(stmt, table, action)
     if isinstance(action, exp.AlterRename):
         parts = [p.lower() for p in stmt.session.qualify(_parts(action.this))]
         if parts[:2] != [table.catalog, table.schema]:
@@ -519,6 +496,24 @@ def _action(stmt, table: Table, action, compiler) -> list[str]:
             f"ALTER TABLE {table.physical} RENAME COLUMN {ident(old)} TO {ident(new)}"
         ]
     raise unsupported(f"ALTER TABLE ... {shown(action)}")
+
+
+def _alter_key(stmt, table: Table, action) -> list[str]:
+    """ADD CONSTRAINT, DROP CONSTRAINT, DROP PRIMARY KEY."""
+    info = dict(table.info)
+    if isinstance(action, exp.AddConstraint):
+        info["foreign_keys"] = list(info.get("foreign_keys", []))
+        for node in action.expressions:
+            keys.collect(node, info, stmt.session.qualify)
+        keys.settle(info, [name for name, _ in table.columns])
+    elif isinstance(action, exp.Drop) and action.args.get("kind") == "CONSTRAINT":
+        (named,) = action.args["tables"]
+        info = keys.without(info, named.name, bool(action.args.get("exists")), table)
+    elif shown(action).upper().split() == ["DROP", "PRIMARY", "KEY"]:
+        info = keys.without(info, None, False, table)
+    else:
+        raise unsupported(f"ALTER TABLE ... {shown(action)}")
+    return notes_sql(table.physical, "TABLE", [], [], info or {"keys": None})
 
 
 # --- INSERT, UPDATE, DELETE, MERGE --------------------------------------------

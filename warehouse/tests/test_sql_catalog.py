@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The answers to the catalog calls."""
 
+import json
+
 import pytest
 
 from warehouse.sql.generated import Generated
 
-from .sql_support import engine, fails, own, rows, sess  # noqa: F401
+from .sql_support import engine, fails, own, param, rows, sess  # noqa: F401
 
 
 def test_catalogs_schemas_types(own):
@@ -174,3 +176,129 @@ def test_functions_and_type_info(own):
     assert {"DECIMAL", "STRING", "TIMESTAMP"} <= set(
         kinds.column("TYPE_NAME").to_pylist()
     )
+
+
+def test_keys_in_ddl(own):
+    rows(own, "CREATE TABLE p (Id INT NOT NULL CONSTRAINT p_id PRIMARY KEY, v STRING)")
+    rows(own, "CREATE TABLE f (x INT CONSTRAINT f_x REFERENCES p, y INT)")
+    (imported,) = own.cross_reference(None, None, None, "main", "own", "f").to_pylist()
+    assert (imported["PKCOLUMN_NAME"], imported["FK_NAME"], imported["PK_NAME"]) == (
+        "Id",
+        "f_x",
+        "p_id",
+    )
+    rows(own, "ALTER TABLE f ADD CONSTRAINT f_y FOREIGN KEY (Y) REFERENCES p (id)")
+    rows(own, "ALTER TABLE f ADD PRIMARY KEY (x, y) NOT ENFORCED")
+    assert own.cross_reference(None, None, None, "main", "own", "f").num_rows == 2
+    assert own.primary_keys("main", "own", "f").column(5).to_pylist() == ["f_pk"] * 2
+    rows(own, "ALTER TABLE f DROP CONSTRAINT f_x")
+    rows(own, "ALTER TABLE f DROP PRIMARY KEY")
+    left = own.cross_reference(None, None, None, "main", "own", "f").to_pylist()
+    assert [r["FK_NAME"] for r in left] == ["f_y"]
+    assert own.primary_keys("main", "own", "f").num_rows == 0
+    assert fails(own, "ALTER TABLE f DROP CONSTRAINT nope")[1] == "42704"
+    rows(own, "ALTER TABLE f DROP CONSTRAINT IF EXISTS nope")
+    assert fails(own, "CREATE TABLE g (a INT, PRIMARY KEY (b))")[1] == "42703"
+    rows(own, "INSERT INTO f VALUES (1, 2), (1, 2)")  # never enforced
+
+
+def test_information_schema(own):
+    rows(own, "CREATE TABLE p (a INT NOT NULL, b DECIMAL(9,2), CONSTRAINT pk PRIMARY KEY (a))")
+    rows(own, "CREATE TABLE f (x INT, CONSTRAINT fk FOREIGN KEY (x) REFERENCES p (a))")
+    rows(own, "CREATE VIEW v AS SELECT 1 AS one")
+
+    def table(name, columns, where="table_schema"):
+        return rows(
+            own,
+            f"SELECT {columns} FROM information_schema.{name} WHERE {where} = 'own' "
+            f"ORDER BY ALL",
+        )
+
+    assert [row[:1] for row in table("schemata", "schema_name", "schema_name")] == [("own",)]
+    assert ("main",) in rows(own, "SELECT catalog_name FROM information_schema.catalogs")
+    assert table("tables", "table_name, table_type, data_source_format")[0] == (
+        "f", "MANAGED", "DELTA")  # fmt: skip
+    assert table("views", "table_name") == [("v",)]
+    found = table(
+        "columns", "table_name, ordinal_position, full_data_type, data_type, numeric_scale"
+    )
+    assert ("p", 1, "decimal(9,2)", "DECIMAL", 2) in found
+    assert table("table_constraints", "constraint_name, constraint_type") == [
+        ("fk", "FOREIGN KEY"), ("pk", "PRIMARY KEY")]  # fmt: skip
+    assert table("key_column_usage", "constraint_name, column_name, ordinal_position") == [
+        ("fk", "x", 1), ("pk", "a", 1)]  # fmt: skip
+    assert table(
+        "referential_constraints", "constraint_name, unique_constraint_name",
+        "constraint_schema") == [("fk", "pk")]  # fmt: skip
+    assert table("constraint_column_usage", "constraint_name, table_name, column_name") == [
+        ("fk", "p", "a"), ("pk", "p", "a")]  # fmt: skip
+    assert table("constraint_table_usage", "constraint_name, table_name") == [
+        ("fk", "p"), ("pk", "p")]  # fmt: skip
+    assert fails(own, "SELECT * FROM information_schema.nope")[1] == "42P01"
+
+
+def test_information_schema_of_many_tables(engine, sess):
+    engine.catalog.generate(Generated("counted", 2000, schemas=2, columns=5))
+    ask = "FROM counted.information_schema"
+    assert rows(sess, f"SELECT count(*), max(table_name) {ask}.tables") == [
+        (2000, "table_001999")]  # fmt: skip
+    assert rows(
+        sess,
+        f"SELECT column_name, full_data_type, ordinal_position {ask}.columns "
+        "WHERE table_name = 'table_001999' ORDER BY 3",
+    )[3] == ("c_003", "decimal(10,2)", 3)
+    assert rows(sess, f"SELECT count(*) {ask}.table_constraints") == [(0,)]
+
+
+def test_describe_as_json(own):
+    rows(
+        own,
+        "CREATE TABLE t (a INT NOT NULL COMMENT 'aa', d DECIMAL(10,2), s STRUCT<x: "
+        "ARRAY<STRING>>, m MAP<STRING, INT>, i INTERVAL DAY TO SECOND, "
+        "CONSTRAINT k PRIMARY KEY (a))",
+    )
+    ((text,),) = rows(own, "DESC TABLE EXTENDED `main`.`own`.`t` AS JSON")
+    found = json.loads(text)
+    assert (found["catalog_name"], found["schema_name"], found["table_name"]) == (
+        "main", "own", "t")  # fmt: skip
+    a, d, s, m, i = found["columns"]
+    assert a == {"name": "a", "type": {"name": "int"}, "nullable": False, "comment": "aa"}
+    assert d["type"] == {"name": "decimal", "precision": 10, "scale": 2}
+    assert s["type"]["fields"][0]["type"]["element_type"]["name"] == "string"
+    assert m["type"]["value_type"] == {"name": "int"}
+    assert (i["type"]["start_unit"], i["type"]["end_unit"]) == ("day", "second")
+    assert found["table_constraints"] == "[(k,PRIMARY KEY (`a`))]"
+    assert fails(own, "DESC TABLE t AS JSON")[0] == "PARSE_SYNTAX_ERROR"
+    assert ("k", "PRIMARY KEY (`a`)", "") in rows(own, "DESC EXTENDED t")
+
+
+def test_describe_query_and_column(own):
+    rows(own, "CREATE TABLE t (a INT COMMENT 'aa')")
+    assert rows(own, "DESCRIBE TABLE t a") == [
+        ("col_name", "a"), ("data_type", "int"), ("comment", "aa")]  # fmt: skip
+    assert fails(own, "DESCRIBE TABLE t b")[1] == "42703"
+    asked = "DESCRIBE QUERY SELECT a, ? AS p FROM t WHERE a > :n"
+    assert fails(own, asked)[0].startswith("UNBOUND")
+    assert rows(own, "DESCRIBE QUERY SELECT a, :p AS p FROM t", param("DOUBLE", "1", "p")) == [
+        ("a", "int", None), ("p", "double", None)]  # fmt: skip
+    assert fails(own, "DESCRIBE QUERY INSERT INTO t VALUES (1)")[0] == "PARSE_SYNTAX_ERROR"
+    assert rows(own, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_shows_of_a_warehouse(own):
+    rows(own, "CREATE TABLE p (a INT NOT NULL, CONSTRAINT pk PRIMARY KEY (a))")
+    rows(own, "CREATE TABLE f_1 (x INT, CONSTRAINT fk FOREIGN KEY (x) REFERENCES p (a))")
+    assert ("own", "main") in rows(own, "SHOW SCHEMAS IN ALL CATALOGS LIKE 'o*'")
+    found = rows(own, "SHOW TABLES IN CATALOG `main` SCHEMA LIKE 'ow.' LIKE 'f.1'")
+    assert found == [("own", "f_1", False, None, "main", "TABLE", "")]
+    assert len(rows(own, "SHOW TABLES IN ALL CATALOGS LIKE 'lineitem'")) == 1
+    (column,) = rows(
+        own, "SHOW COLUMNS IN CATALOG main SCHEMA LIKE 'own' TABLE LIKE 'p' LIKE '*'"
+    )
+    assert column[:5] == ("a", "main", "own", "p", "INT") and column[8] == "false"
+    assert rows(own, "SHOW KEYS IN CATALOG main IN SCHEMA own IN TABLE p") == [
+        ("main", "own", "p", "a", 1, "pk")]  # fmt: skip
+    (key,) = rows(own, "SHOW FOREIGN KEYS IN CATALOG main IN SCHEMA own IN TABLE f_1")
+    assert key[:8] == ("main", "own", "p", "a", "main", "own", "f_1", "x")
+    assert key[12] == "fk"
+    assert rows(own, "SHOW FUNCTIONS IN CATALOG main LIKE 'upper'")[0][0] == "upper"

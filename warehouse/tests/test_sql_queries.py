@@ -283,10 +283,6 @@ def test_show_and_describe(own):
         own,
         "SELECT column_name, is_nullable FROM main.information_schema.columns WHERE table_name = 't' ORDER BY ordinal_position",
     ) == [("a", "NO"), ("b", "YES")]
-    assert fails(own, "DESCRIBE TABLE EXTENDED t AS JSON") == (
-        "PARSE_SYNTAX_ERROR",
-        "42601",
-    )
 
 
 def test_use(sess):
