@@ -21,10 +21,10 @@ demo: all ## the same slow read without and with heartbeat, on the local warehou
 check: setup ## every check and test that needs no other server (STEPS="style dev" picks some)
 	@scripts/check.sh $(STEPS)
 
-check-engines: all ## the tests against a real Spark; downloads it once (450 MB)
+check-engines: all ## the tests against a real Spark and a real Hive; downloads them once (750 MB)
 	@./setup --engines
-	@SPARK_HOME=$(CURDIR)/$$(echo build/deps/pyspark-*/deps) LAKEBEAT_DRIVER=$(DRIVER) \
-	  LAKEBEAT_BUILD_DIR=$(CURDIR)/build/release \
+	@SPARK_HOME=$(CURDIR)/$$(echo build/deps/pyspark-*/deps) HIVE_JARS=$(CURDIR)/build/deps/hive \
+	  LAKEBEAT_DRIVER=$(DRIVER) LAKEBEAT_BUILD_DIR=$(CURDIR)/build/release \
 	  $(PYTHON) -m pytest -q -p no:cacheprovider --timeout 900 tests/engines
 
 live: all ## the server-neutral tests on the warehouse that DATABRICKS_* names

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Make requirements*.txt (every package by version and hash) from requirements*.in.
+"""Make requirements*.txt (every package by version and hash) from requirements*.in and
+requirements-hive.xml.
 
-    .venv/bin/python scripts/lock.py            all three files
+    .venv/bin/python scripts/lock.py            all four files (Hive's needs Maven)
     .venv/bin/python scripts/lock.py --check    only say whether .txt still covers .in
 
 Wheels are resolved by pip itself, once per interpreter and architecture, without being
@@ -11,6 +12,7 @@ this, run `make check`.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import pathlib
@@ -18,6 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BACKEND = ROOT / "scripts" / "sdist_backend"
@@ -85,6 +88,33 @@ def pinned(path):
     return {(canonical(name), version) for name, version in found}
 
 
+def lock_jars(source, target):
+    print(f"{source.name}: jars", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        jars = pathlib.Path(folder, "jars")
+        subprocess.run([ROOT / "scripts" / "fetch_jars.sh", source, jars], check=True)
+        lines = [HEAD.format(source.name)]
+        for jar in sorted(jars.iterdir()):
+            lines.append(f"{hashlib.sha256(jar.read_bytes()).hexdigest()}  {jar.name}\n")
+    target.write_text("".join(lines), encoding="utf-8")
+
+
+def jars_named(source):
+    """The jars that the .xml file itself asks for."""
+    pom = {"": "http://maven.apache.org/POM/4.0.0"}
+    root = xml.etree.ElementTree.parse(source).getroot()
+    for found in root.iterfind("dependencies/dependency", pom):
+        version = found.findtext("version", "", pom)
+        prop = re.fullmatch(r"\$\{(.+)\}", version)
+        if prop:
+            version = root.findtext(f"properties/{prop[1]}", "", pom)
+        yield f"{found.findtext('artifactId', '', pom)}-{version}.jar"
+
+
+def jars_locked(target):
+    return set(re.findall(r"^[0-9a-f]{64}  (.+)$", target.read_text(encoding="utf-8"), re.M))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="compare only, change nothing")
@@ -104,8 +134,13 @@ def main():
         pins = {}
         make(source, pins)
         write(target, source, pins)
+    source, target = ROOT / "requirements-hive.xml", ROOT / "requirements-hive.txt"
+    if not args.check:
+        lock_jars(source, target)
+    elif not target.exists() or not set(jars_named(source)) <= jars_locked(target):
+        stale.append(target.name)
     if stale:
-        sys.exit("not made from its .in file: " + ", ".join(stale) + "; run scripts/lock.py")
+        sys.exit("not made from its source: " + ", ".join(stale) + "; run scripts/lock.py")
 
 
 if __name__ == "__main__":

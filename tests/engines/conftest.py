@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real engines, started here. Spark is found through SPARK_HOME (`make check-engines` sets it)."""
+"""Real engines, started here. They are found through SPARK_HOME and HIVE_JARS, which
+`make check-engines` sets."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import re
@@ -19,24 +21,22 @@ HERE = pathlib.Path(__file__).resolve().parent
 START_SECONDS = 240
 
 
-@pytest.fixture(scope="session")
-def spark(driver: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    if not os.environ.get("SPARK_HOME"):
-        pytest.fail("SPARK_HOME is not set: run `make check-engines`")
-    work = tmp_path_factory.mktemp("spark")
+@contextlib.contextmanager
+def started(kind: str, script: str, needs: str, work: pathlib.Path) -> Iterator[Engine]:
+    if not os.environ.get(needs):
+        pytest.fail(f"{needs} is not set: run `make check-engines`")
     server = subprocess.Popen(
-        [sys.executable, str(HERE / "spark-thrift-server"), "--op-timeout", "5s",
-         "--work-dir", str(work)],
+        [sys.executable, str(HERE / script), "--op-timeout", "5s", "--work-dir", str(work)],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         assert server.stdout is not None
-        started, _, _ = select.select([server.stdout], [], [], START_SECONDS)
-        line = server.stdout.readline() if started else ""
+        seen, _, _ = select.select([server.stdout], [], [], START_SECONDS)
+        line = server.stdout.readline() if seen else ""
         found = re.fullmatch(r"READY port=(\d+) pid=\d+\n", line)
         if not found:
-            pytest.fail(f"Spark did not start; see {work / 'server.log'}")
-        yield Engine(f"http://127.0.0.1:{found[1]}/cliservice")
+            pytest.fail(f"{script} did not start; see {work / 'server.log'}")
+        yield Engine(f"http://127.0.0.1:{found[1]}/cliservice", kind, work)
     finally:
         server.send_signal(signal.SIGTERM)
         try:
@@ -44,3 +44,17 @@ def spark(driver: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eng
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+@pytest.fixture(scope="session")
+def spark(driver: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    work = tmp_path_factory.mktemp("spark")
+    with started("spark", "spark-thrift-server", "SPARK_HOME", work) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def hive(driver: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    work = tmp_path_factory.mktemp("hive")
+    with started("hive", "hive-server2", "HIVE_JARS", work) as engine:
+        yield engine

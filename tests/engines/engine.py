@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from dataclasses import dataclass, field
 
 #: The server is started so that it forgets an operation after five seconds without contact,
@@ -20,7 +21,8 @@ DEADLINES = {
 @dataclass
 class Engine:
     uri: str
-    personality: str = "spark"
+    personality: str
+    work: pathlib.Path
     token: str = ""
     ca_file: str | None = None
     deadlines: dict[str, str] = field(default_factory=lambda: dict(DEADLINES))
