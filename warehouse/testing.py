@@ -71,6 +71,17 @@ class Control:
     def sessions(self) -> list[dict]:
         return self.call("GET", "/sessions")["sessions"]
 
+    def expire_sessions(self, ident: str | None = None) -> int:
+        """Forget a session (default: all) with its operations; returns how many."""
+        path = f"/sessions/{ident}" if ident else "/sessions"
+        return self.call("DELETE", path)["expired"]
+
+    def set_progress(self, operation: str, percent: float) -> dict:
+        """Move a statement that the fault ``hold_query`` holds."""
+        return self.call(
+            "POST", "/progress", {"operation": operation, "percent": percent}
+        )
+
     def requests(self, **query: Any) -> list[dict]:
         text = "&".join(f"{key}={value}" for key, value in query.items())
         return self.call("GET", "/requests" + ("?" + text if text else ""))["requests"]
@@ -112,6 +123,21 @@ class Control:
 
     def faults(self) -> list[dict]:
         return self.call("GET", "/faults")["faults"]
+
+    def fault_kinds(self) -> dict[str, dict]:
+        """What faults there are: phase, parameters with defaults, meaning, the RPCs that
+        can meet each, and which of those can be probes.
+        """
+        return self.call("GET", "/faults/kinds")
+
+    def fault_matrix(self) -> list[tuple[str, str]]:
+        """Every (kind, where) that can be: an RPC's name, ``probe`` or ``connection``."""
+        made = []
+        for kind, known in self.fault_kinds().items():
+            made += [(kind, rpc) for rpc in known["rpcs"]]
+            made += [(kind, "probe")] if known["probes"] else []
+            made += [] if known["rpcs"] else [(kind, "connection")]
+        return made
 
     def fault_taken(self, ident: str) -> int:
         return self.call("GET", f"/faults/{ident}")["taken_count"]

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from .clock import parse_duration
 from .core import Warehouse
-from .faults import KINDS, BadFault
+from .faults import BadFault, list_kinds
 from .operations import state_name
 
 log = logging.getLogger("warehouse.control")
@@ -48,6 +48,8 @@ class Control:
             ("GET", "stats"): self._stats,
             ("GET", "operations"): self._operations,
             ("GET", "sessions"): self._sessions,
+            ("DELETE", "sessions"): self._expire_sessions,
+            ("POST", "progress"): self._progress,
             ("GET", "requests"): self._requests,
             ("GET", "faults"): self._faults,
             ("POST", "faults"): self._add_fault,
@@ -140,6 +142,26 @@ class Control:
         found = self.wh.sessions.values()
         return {"sessions": [self.wh.describe_session(sess) for sess in found]}
 
+    async def _expire_sessions(self, rest: str | None, _body: dict, _query: dict) -> Any:
+        """Forget one session, or all, as if they had been idle for too long."""
+        found = [s for s in self.wh.sessions.values() if rest in (None, s.id)]
+        if rest is not None and not found:
+            raise Refusal(404, f"no session {rest}")
+        for sess in found:
+            self.wh.end_session(sess, evicted=True)
+        return {"expired": len(found)}
+
+    async def _progress(self, _rest: Any, body: dict, _query: dict) -> Any:
+        op, percent = self._known(str(body.get("operation"))), body.get("percent")
+        if isinstance(percent, bool) or not isinstance(percent, (int, float)):
+            raise Refusal(400, "percent is a number")
+        if op.held_percent is None or not op.live:
+            raise Refusal(409, "only a statement held by hold_query has a progress to set")
+        if not 0 <= percent <= 100:
+            raise Refusal(400, "percent is between 0 and 100")
+        op.held_percent = float(percent)
+        return self.wh.describe_operation(op)
+
     async def _requests(self, _rest: Any, _body: dict, query: dict) -> Any:
         found = list(self.wh.stats.log)
         if "operation" in query:
@@ -214,10 +236,7 @@ class Control:
 
     async def _faults(self, rest: str | None, _body: dict, _query: dict) -> Any:
         if rest == "kinds":
-            return {
-                kind: {"phase": phase, "parameters": parameters, "meaning": meaning}
-                for kind, (phase, parameters, meaning) in KINDS.items()
-            }
+            return list_kinds()
         active = self.wh.faults.active
         if rest:
             if rest not in active:

@@ -225,6 +225,8 @@ class Warehouse:
             "evicted": op.evicted_at is not None,
             "evicted_at": time(op.evicted_at),
             "error": op.failure.message if op.failure else None,
+            "percent": op.percent,
+            "confs": op.confs,
         }
 
     def describe_session(self, sess: Session) -> dict:
@@ -234,6 +236,8 @@ class Warehouse:
             "user_agent": sess.user_agent,
             "catalog": sess.engine.catalog,
             "schema": sess.engine.schema,
+            "timezone": sess.engine.timezone,
+            "confs": sess.confs,
             "operations": [op.id for op in sess.operations.values()],
             "created": round(self.clock.wall(sess.contact.created), 3),
             "last_contact": round(self.clock.wall(sess.contact.last), 3),

@@ -5,8 +5,9 @@ A fault says where (which requests match), when (which of those), what to do, an
 times.  ``Faults.take`` is asked once for every request (and for every accepted
 connection) and returns what to do to it; ``http.py`` does it.
 
-``KINDS`` is the list of what can be done: the parameters with their defaults, and whether
-the request is processed first (``after``) or not (``before``).
+``KINDS`` is the list of what can be done: the parameters with their defaults, whether the
+request is processed first (``after``) or not (``before``), whether only the rows or schema
+of the reply are wrong (``page``), and the RPCs that can meet it.
 """
 
 from __future__ import annotations
@@ -15,20 +16,47 @@ import asyncio
 import itertools
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .clock import Clock
 
-BEFORE, AFTER, CONNECTION = "before", "after", "connection"
+BEFORE, AFTER, PAGE, CONNECTION = "before", "after", "page", "connection"
 
-#: name -> (phase, parameters with defaults, meaning)
-KINDS: dict[str, tuple[str, dict[str, Any], str]] = {
-    "delay": (BEFORE, {"ms": 1000}, "wait, then process the request"),
-    "hang": (BEFORE, {}, "do nothing until released or the client goes away"),
-    "refuse": (BEFORE, {}, "close the connection without a reply, request not processed"),
-    "status": (
+#: The RPCs of a client's life; delegation tokens are not among them.
+CATALOG_RPCS = (
+    "GetCatalogs", "GetSchemas", "GetTables", "GetTableTypes", "GetColumns", "GetFunctions",
+    "GetTypeInfo", "GetPrimaryKeys", "GetCrossReference",
+)  # fmt: skip
+OPERATION_RPCS = ("GetOperationStatus", "GetResultSetMetadata", "FetchResults",
+                  "CancelOperation", "CloseOperation")  # fmt: skip
+RPCS = ("OpenSession", "GetInfo", "ExecuteStatement", *CATALOG_RPCS, *OPERATION_RPCS,
+        "CloseSession")  # fmt: skip
+#: What can keep a result alive, and so can be a probe.
+PROBE_RPCS = ("GetOperationStatus", "GetResultSetMetadata", "FetchResults")
+#: Replies that can hold rows (with direct results those of statements and catalog calls).
+ROW_RPCS = ("ExecuteStatement", *CATALOG_RPCS, "FetchResults")
+ARROW_RPCS = ("ExecuteStatement", "FetchResults")
+
+
+class Kind(NamedTuple):
+    """One thing that can go wrong."""
+
+    phase: str
+    parameters: dict[str, Any]
+    meaning: str
+    #: The RPCs that it can be seen at; () = a connection, before any request.
+    rpcs: tuple[str, ...] = RPCS
+
+
+KINDS: dict[str, Kind] = {
+    "delay": Kind(BEFORE, {"ms": 1000}, "wait, then process the request"),
+    "hang": Kind(BEFORE, {}, "do nothing until released or the client goes away"),
+    "refuse": Kind(
+        BEFORE, {}, "close the connection without a reply, request not processed"
+    ),
+    "status": Kind(
         BEFORE,
         {
             "code": 503,
@@ -39,60 +67,107 @@ KINDS: dict[str, tuple[str, dict[str, Any], str]] = {
         },
         "answer this HTTP status; Retry-After in seconds, or a date so far ahead",
     ),
-    "unauthorized": (BEFORE, {}, "answer 401 although the token is right"),
-    "html": (BEFORE, {}, "answer 200 with a page of HTML, as a captive proxy does"),
-    "error": (
+    "unauthorized": Kind(BEFORE, {}, "answer 401 although the token is right"),
+    "html": Kind(BEFORE, {}, "answer 200 with a page of HTML, as a captive proxy does"),
+    "error": Kind(
         BEFORE,
         {"sqlstate": "HY000", "message": "injected fault", "status_code": 3},
         "answer a reply whose TStatus is an error",
     ),
-    "application_exception": (
+    "application_exception": Kind(
         BEFORE,
         {"type": 6, "message": "injected fault"},
         "answer a TApplicationException",
     ),
-    "close_operation": (BEFORE, {}, "close the operation under the reader, then process"),
-    "unknown_handle": (
+    "close_operation": Kind(
+        BEFORE,
+        {},
+        "close the operation under the reader, then process",
+        OPERATION_RPCS,
+    ),
+    "unknown_handle": Kind(
         BEFORE,
         {},
         "say that the handle is unknown; never twice running for one operation",
+        OPERATION_RPCS,
     ),
-    "restart": (
+    "expire_session": Kind(
         BEFORE,
         {},
-        "restart the server: no handle is known, connections are dropped",
+        "forget the session with all its operations, then process",
+        tuple(name for name in RPCS if name != "OpenSession"),
     ),
-    "hold": (
-        AFTER,
-        {"ms": 0},
-        "process, then hold the reply: so long, or (0) until released",
+    "restart": Kind(
+        BEFORE, {}, "restart the server: no handle is known, connections are dropped"
     ),
-    "garbage": (AFTER, {"bytes": 64}, "process, then answer 200 with random bytes"),
-    "truncate": (
-        AFTER,
-        {"bytes": 100},
-        "process, announce the whole body, send so much of it",
+    "hold_query": Kind(
+        BEFORE,
+        {"percent": 50},
+        "the statement stays RUNNING at so many percent until released",
+        ("ExecuteStatement",),
     ),
-    "wrong_length": (AFTER, {"delta": 10}, "process, announce a length wrong by delta"),
-    "reset": (
-        AFTER,
-        {"bytes": 0},
-        "process, send so many bytes of body, reset the connection",
+    "hold": Kind(
+        AFTER, {"ms": 0}, "process, then hold the reply: so long, or (0) until released"
     ),
-    "drip": (
-        AFTER,
-        {"bytes": 16, "ms": 50},
-        "process, send so many bytes each so many ms",
+    "garbage": Kind(AFTER, {"bytes": 64}, "process, then answer 200 with random bytes"),
+    "truncate": Kind(
+        AFTER, {"bytes": 100}, "process, announce the whole body, send so much of it"
     ),
-    "wrong_row_count": (AFTER, {"delta": 1}, "announce a row count wrong by delta"),
-    "wrong_offset": (AFTER, {"delta": 1}, "announce a startRowOffset wrong by delta"),
-    "read_then_close": (
+    "wrong_length": Kind(
+        AFTER, {"delta": 10}, "process, announce a length wrong by delta"
+    ),
+    "reset": Kind(
+        AFTER, {"bytes": 0}, "process, send so many bytes of body, reset the connection"
+    ),
+    "drip": Kind(
+        AFTER, {"bytes": 16, "ms": 50}, "process, send so many bytes each so many ms"
+    ),
+    "read_then_close": Kind(
         AFTER,
         {"reused": True},
         "process, then close the connection without a reply; only on a reused connection",
     ),
-    "close_connection": (CONNECTION, {}, "close an accepted connection at once"),
+    "wrong_row_count": Kind(
+        PAGE, {"delta": 1}, "announce a row count wrong by delta", ROW_RPCS
+    ),
+    "wrong_offset": Kind(
+        PAGE, {"delta": 1}, "announce a startRowOffset wrong by delta", ROW_RPCS
+    ),
+    "missing_batch": Kind(
+        PAGE, {}, "leave out the last batch of a page that others follow", ROW_RPCS
+    ),
+    "duplicate_batch": Kind(
+        PAGE, {}, "send the last batch of a page that others follow twice", ROW_RPCS
+    ),
+    "bad_lz4": Kind(
+        PAGE, {}, "cut the LZ4 frame of the first batch in half", ARROW_RPCS
+    ),
+    "bad_arrow": Kind(
+        PAGE, {}, "break the flatbuffer of the first Arrow batch", ARROW_RPCS
+    ),
+    "bad_schema": Kind(
+        PAGE,
+        {},
+        "break the flatbuffer of the Arrow schema",
+        ("ExecuteStatement", "GetResultSetMetadata", "FetchResults"),
+    ),
+    "close_connection": Kind(CONNECTION, {}, "close an accepted connection at once", ()),
 }
+
+
+def list_kinds() -> dict[str, dict[str, Any]]:
+    """KINDS for machines: a matrix of tests can be made of it."""
+    return {
+        name: {
+            "phase": kind.phase,
+            "parameters": kind.parameters,
+            "meaning": kind.meaning,
+            "rpcs": list(kind.rpcs),
+            "probes": [rpc for rpc in kind.rpcs if rpc in PROBE_RPCS],
+        }
+        for name, kind in KINDS.items()
+    }
+
 
 WHERE_KEYS = ("rpc", "path", "statement", "operation", "probe", "connection")
 
@@ -129,7 +204,7 @@ class Fault:
 
     def matches(self, event: Event) -> bool:
         where = self.where
-        if (KINDS[self.kind][0] == CONNECTION) != event.connection:
+        if (KINDS[self.kind].phase == CONNECTION) != event.connection:
             return False
         if where.get("rpc") and where["rpc"] != event.rpc:
             return False
@@ -228,7 +303,7 @@ def _parse_do(wanted: Any) -> tuple[str, dict[str, Any]]:
     if not isinstance(wanted, dict) or wanted.get("kind") not in KINDS:
         raise BadFault(f"do.kind is one of {', '.join(KINDS)}")
     kind = wanted["kind"]
-    parameters = dict(KINDS[kind][1])
+    parameters = dict(KINDS[kind].parameters)
     for key, value in wanted.items():
         if key == "kind":
             continue
@@ -297,6 +372,18 @@ class Faults:
         finally:
             self.held -= 1
             self._changed()
+
+    async def until(self, over: Callable[[], Awaitable[Any]]) -> None:
+        """Until released, or until what ``over`` starts is done."""
+        waits = [
+            asyncio.ensure_future(self.until_released(None)),
+            asyncio.ensure_future(over()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def take(self, event: Event, op: Any = None) -> list[Fault]:
         """The faults that hit this request, in the order in which they were added."""

@@ -15,6 +15,7 @@ from .encode import columns_of_schema
 from .operations import Failure, Operation, State
 from .replies import V5
 from .results import Discarded
+from .spoil import Spoil
 
 log = logging.getLogger("warehouse.fetch")
 
@@ -36,7 +37,7 @@ class Fetcher:
         self.wh = warehouse
 
     async def fetch(
-        self, op: Operation, req: Any, row_skew: int, offset_skew: int
+        self, op: Operation, req: Any, spoil: Spoil | None = None
     ) -> Any:
         """The reply to FetchResults; None when the operation went away meanwhile."""
         personality = self.wh.personality
@@ -71,7 +72,7 @@ class Fetcher:
             if op.gone:
                 return None
             start = self._start(op, req, rows)
-            made = await self.page(op, start, rows, req.maxBytes, row_skew, offset_skew)
+            made = await self.page(op, start, rows, req.maxBytes, spoil)
         if op.gone:
             return None
         if (
@@ -79,7 +80,7 @@ class Fetcher:
             and op.session.protocol >= V5
             and req.includeResultSetMetadata
         ):
-            made.resultSetMetadata = replies.result_metadata(op, personality)
+            made.resultSetMetadata = replies.result_metadata(op, personality, spoil)
         return made
 
     def _row_limit(self, asked: int) -> int:
@@ -121,8 +122,7 @@ class Fetcher:
         start: int | None,
         rows: int,
         max_bytes: int | None,
-        row_skew: int = 0,
-        offset_skew: int = 0,
+        spoil: Spoil | None = None,
     ) -> t.TFetchResultsResp:
         """One page from ``start`` (default: the cursor), with rows if there are any."""
         personality, store = self.wh.personality, op.store
@@ -146,25 +146,35 @@ class Fetcher:
         )
         more = personality.databricks and store.more_after(end)
         try:
-            results = await self.wh.in_worker(self._encoded, op, start, chosen, row_skew)
+            results = await self.wh.in_worker(
+                self._encoded, op, start, chosen, spoil, store.more_after(end)
+            )
         except Discarded:
             return replies.failed("FetchResults", replies.not_finished(op, personality))
-        results.startRowOffset += offset_skew
+        if spoil is not None:
+            results.startRowOffset += spoil.offset
         op.page_start, op.cursor = start, end
         return t.TFetchResultsResp(status=replies.ok(), hasMoreRows=more, results=results)
 
     def _encoded(
-        self, op: Operation, start: int, chosen: list, row_skew: int
+        self, op: Operation, start: int, chosen: list, spoil: Spoil | None, more: bool
     ) -> t.TRowSet:
         """The row set of a page; on a worker thread."""
         if op.arrow:
             batches = op.store.arrow(chosen)
-            if row_skew and batches:
-                data, count = batches[-1]
-                batches[-1] = (data, max(0, count + row_skew))
+            if spoil is not None:
+                batches = spoil.batches(batches, op.store.lz4_frames, more)
             return self._rows(op, start, batches, None)
         table = op.store.table(chosen) if chosen else None
-        return self._rows(op, start, [], table, row_skew)
+        if spoil is None or table is None:
+            return self._rows(op, start, [], table)
+        table = spoil.table(table, more)
+        made = self._rows(op, start, [], table)
+        if spoil.count and made.columns:
+            short = table.slice(0, max(0, table.num_rows + min(spoil.count, -1)))
+            first = op.encoder.column(short.column(0), op.columns[0].type_id)
+            made.columns[0] = first
+        return made
 
     def _rows(
         self,
@@ -172,7 +182,6 @@ class Fetcher:
         start: int,
         batches: list,
         table: pa.Table | None,
-        row_skew: int = 0,
     ) -> t.TRowSet:
         personality = self.wh.personality
         made = t.TRowSet(startRowOffset=start if personality.real_offsets else 0, rows=[])
@@ -191,10 +200,6 @@ class Fetcher:
         if table is None:
             table = op.form.schema.empty_table()
         made.columns = op.encoder.encode(table)
-        if row_skew and made.columns:
-            short = table.slice(0, max(0, table.num_rows + min(row_skew, -1)))
-            first = op.encoder.column(short.column(0), op.columns[0].type_id)
-            made.columns[0] = first
         return made
 
     def _operation_log(self, op: Operation) -> t.TFetchResultsResp:

@@ -34,8 +34,9 @@ from typing import Any
 from . import codec, replies
 from .connection import Connection
 from .core import Warehouse
-from .faults import AFTER, BEFORE, KINDS, Event, Fault
+from .faults import AFTER, BEFORE, KINDS, PAGE, Event, Fault
 from .service import ApplicationError, Call, HttpAnswer, Service
+from .spoil import Spoil
 from .stats import Entry
 
 log = logging.getLogger("warehouse.http")
@@ -331,10 +332,9 @@ class App:
         call = exchange.call
         assert call is not None
         for fault in exchange.faults:
-            if fault.kind == "wrong_row_count":
-                call.row_skew = fault.parameters["delta"]
-            elif fault.kind == "wrong_offset":
-                call.offset_skew = fault.parameters["delta"]
+            if KINDS[fault.kind].phase == PAGE:
+                call.spoil = call.spoil or Spoil()
+                call.spoil.add(fault.kind, fault.parameters)
         try:
             response = await self.service.handle(call)
             chunks = codec.encode_reply(call.name, exchange.seqid, response)
@@ -369,7 +369,7 @@ class App:
 
     async def _before(self, exchange: Exchange) -> Reply | None:
         for fault in exchange.faults:
-            if KINDS[fault.kind][0] == BEFORE:
+            if KINDS[fault.kind].phase == BEFORE:
                 reply = await self._misbehave(exchange, fault)
                 if reply is not None:
                     return reply
@@ -452,17 +452,30 @@ class App:
                 call.name, exchange.seqid, parameters["type"], parameters["message"]
             )
         else:
-            if fault.kind == "close_operation" and call.op is not None:
-                self.wh.end_operation(call.op)
+            self._prepare(call, fault)
             return None
         return Reply(
             200, self._headers(), codec.encode_reply(call.name, exchange.seqid, made)
         )
 
+    def _prepare(self, call: Call, fault: Fault) -> None:
+        """What a fault changes before the request is processed as usual."""
+        if fault.kind == "hold_query":
+            call.hold_percent = float(fault.parameters["percent"])
+        elif fault.kind == "close_operation" and call.op is not None:
+            self.wh.end_operation(call.op)
+        elif fault.kind == "expire_session":
+            handle = getattr(call.req, "sessionHandle", None)
+            sess = call.op.session if call.op is not None else None
+            if handle is not None:
+                sess = self.wh.find_session(handle)
+            if sess is not None:
+                self.wh.end_session(sess, evicted=True)
+
     # -- from reply to the wire --
 
     async def _transmit(self, exchange: Exchange, reply: Reply) -> None:
-        spoilt = [f for f in exchange.faults if KINDS[f.kind][0] == AFTER]
+        spoilt = [f for f in exchange.faults if KINDS[f.kind].phase == AFTER]
         for fault in spoilt:
             if fault.kind == "hold":
                 limit = fault.parameters["ms"] / 1000 if fault.parameters["ms"] else None
@@ -471,7 +484,7 @@ class App:
                 )
             elif fault.kind == "garbage":
                 reply = Reply(200, [THRIFT], [os.urandom(fault.parameters["bytes"])])
-            elif fault.kind not in ("wrong_row_count", "wrong_offset"):
+            else:
                 await self._spoil(exchange, reply, fault)
                 return
         exchange.entry.bytes_out = reply.length

@@ -12,7 +12,7 @@ import logging
 import secrets
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -170,6 +170,9 @@ class Operation:
         self.schema_asked_early = False
         self.requests: dict[str, int] = {}
         self.probes = Probes()
+        self.confs: dict[str, str] = {}
+        #: Stay RUNNING at so many percent until released.
+        self.held_percent: float | None = None
         self.started_ms = 0
         self.completed_ms = 0
         self.finished_at: float | None = None
@@ -187,6 +190,13 @@ class Operation:
     @property
     def gone(self) -> bool:
         return self.closed_at is not None or self.evicted_at is not None
+
+    @property
+    def percent(self) -> float:
+        """Progress from 0 to 100.  What DuckDB has done is not known, what is held is."""
+        if self.state == State.FINISHED_STATE:
+            return 100.0
+        return self.held_percent or 0.0
 
     @property
     def is_metadata(self) -> bool:
@@ -260,8 +270,13 @@ class StatementRunner:
             await self.op.changed.wait_for(
                 lambda: not self.op.live, options.running_ms / 1000
             )
+        if self.op.held_percent is not None:
+            await self.warehouse.faults.until(self._may_go_on)
         if self.op.live and not self.op.gone:
             threading.Thread(target=self._work, daemon=True, name="statement").start()
+
+    def _may_go_on(self) -> Awaitable[Any]:
+        return self.op.changed.wait_for(lambda: not self.op.live or self.op.gone, None)
 
     def _set(self, state: int) -> None:
         clock = self.warehouse.clock

@@ -52,6 +52,8 @@ class Personality:
     chunked: bool
     #: Operation handles are compared with their type, not by their ids alone.
     strict_handles: bool
+    #: GetOperationStatus has a progress table when the client asks for one.
+    reports_progress: bool
 
 
 DATABRICKS = Personality(
@@ -79,6 +81,7 @@ DATABRICKS = Personality(
     text_flavour="databricks",
     chunked=False,
     strict_handles=False,
+    reports_progress=True,
 )
 
 SPARK = Personality(
@@ -103,6 +106,7 @@ SPARK = Personality(
     text_flavour="spark",
     chunked=True,
     strict_handles=True,
+    reports_progress=False,
 )
 
 HIVE = Personality(
@@ -127,6 +131,7 @@ HIVE = Personality(
     text_flavour="hive",
     chunked=True,
     strict_handles=True,
+    reports_progress=True,
 )
 
 PERSONALITIES = {row.name: row for row in (DATABRICKS, SPARK, HIVE)}

@@ -12,6 +12,7 @@ from .codec import RESULTS
 from .encode import WireColumn
 from .operations import Failure, Operation, Session, State, state_name
 from .personality import Personality
+from .spoil import Spoil
 
 OK = t.TStatusCode.SUCCESS_STATUS
 ERROR = t.TStatusCode.ERROR_STATUS
@@ -197,6 +198,32 @@ def operation_status(
     return made
 
 
+_PROGRESS = ("VERTICES", "MODE", "STATUS", "TOTAL", "COMPLETED", "RUNNING", "PENDING",
+             "FAILED", "KILLED")  # fmt: skip
+
+
+def progress(op: Operation) -> t.TProgressUpdateResp:
+    """How far the statement is, as one line of a table and as a number from 0 to 1."""
+    done = op.percent
+    complete = op.state == State.FINISHED_STATE
+    status = t.TJobExecutionStatus.COMPLETE if complete else (
+        t.TJobExecutionStatus.IN_PROGRESS
+    )
+    if op.state in (State.INITIALIZED_STATE, State.PENDING_STATE):
+        status = t.TJobExecutionStatus.NOT_AVAILABLE
+    whole = int(done)
+    row = ["Statement", "local", "SUCCEEDED" if complete else "RUNNING", "100", str(whole),
+           "0" if complete else "1", str(99 - whole if whole < 99 else 0), "0", "0"]  # fmt: skip
+    return t.TProgressUpdateResp(
+        headerNames=list(_PROGRESS),
+        rows=[row],
+        progressedPercentage=done / 100,
+        status=status,
+        footerSummary=f"{whole}%",
+        startTime=op.started_ms,
+    )
+
+
 # --- metadata --------------------------------------------------------------------------
 
 _NO_FIELDS = pa.schema([]).serialize().to_pybytes()
@@ -230,7 +257,7 @@ def table_schema(columns: list, personality: Personality) -> t.TTableSchema:
 
 
 def result_metadata(
-    op: Operation, personality: Personality
+    op: Operation, personality: Personality, spoil: Spoil | None = None
 ) -> t.TGetResultSetMetadataResp:
     made = t.TGetResultSetMetadataResp(
         status=ok(), schema=table_schema(op.columns, personality)
@@ -251,6 +278,8 @@ def result_metadata(
     if op.arrow and protocol >= V5:
         is_ddl = op.outcome is not None and op.outcome.kind == "ddl"
         made.arrowSchema = _NO_FIELDS if is_ddl else op.form.schema_message()
+        if spoil is not None:
+            made.arrowSchema = spoil.schema(made.arrowSchema)
     made.cacheLookupResult = 0
     made.uncompressedBytes = op.store.raw_bytes
     made.compressedBytes = op.store.wire_bytes

@@ -24,6 +24,7 @@ from .encode import NativeTypes
 from .fetch import Fetcher
 from .operations import Failure, Kind, Operation, Session, StatementRunner, Wanted
 from .replies import V1, V4, V5, V6, V7
+from .spoil import Spoil
 
 log = logging.getLogger("warehouse.service")
 
@@ -62,8 +63,8 @@ class Call:
     req: Any
     user_agent: str = ""
     op: Operation | None = None
-    row_skew: int = 0
-    offset_skew: int = 0
+    spoil: Spoil | None = None
+    hold_percent: float | None = None
 
 
 class Service:
@@ -141,10 +142,7 @@ class Service:
             text = "Session does not exist!"
         elif call.name == "CloseSession" and name == "hive":
             text = f"Session does not exist: SessionHandle [{ident}]"
-        sqlstate = "08003" if self.wh.personality.databricks else None
-        return replies.failed(
-            call.name, replies.error_status(self.wh.personality, text, sqlstate)
-        )
+        return replies.failed(call.name, replies.error_status(self.wh.personality, text))
 
     def _session(self, call: Call) -> Session | None:
         sess = self.wh.find_session(call.req.sessionHandle)
@@ -375,6 +373,8 @@ class Service:
             return self._unknown_session(call)
         op = Operation(sess, Kind.EXECUTE_STATEMENT, req.statement, wh.clock.now())
         op.wanted = self._wanted(sess, req)
+        op.confs = dict(req.confOverlay or {})
+        op.held_percent = call.hold_percent
         try:
             op.statement = self._statement(sess, req)
             limit = self._time_limit(sess, req)
@@ -433,11 +433,11 @@ class Service:
         )
         if op.gone or op.state != t.TOperationState.FINISHED_STATE:
             return made
-        made.resultSetMetadata = replies.result_metadata(op, personality)
+        made.resultSetMetadata = replies.result_metadata(op, personality, call.spoil)
         if asked.maxRows <= 0:
             return made
         made.resultSet = await self.fetcher.page(
-            op, None, asked.maxRows, asked.maxBytes, call.row_skew, call.offset_skew
+            op, None, asked.maxRows, asked.maxBytes, call.spoil
         )
         if (
             made.resultSet.status.statusCode == replies.OK
@@ -464,7 +464,10 @@ class Service:
             await op.changed.wait_for(lambda: op.state != before or op.gone, wait)
         if op.gone:
             return self.unknown_operation(call.name, call.req.operationHandle)
-        return replies.operation_status(op, self.wh.personality)
+        made = replies.operation_status(op, self.wh.personality)
+        if call.req.getProgressUpdate and self.wh.personality.reports_progress:
+            made.progressUpdateResponse = replies.progress(op)
+        return made
 
     async def _GetResultSetMetadata(self, call: Call) -> Any:
         op, personality = self._found(call), self.wh.personality
@@ -481,7 +484,7 @@ class Service:
         if personality.name == "hive" and op.outcome and op.outcome.kind != "query":
             status = replies.error_status(personality, NO_FIELD_SCHEMAS)
             return replies.failed(call.name, status)
-        return replies.result_metadata(op, personality)
+        return replies.result_metadata(op, personality, call.spoil)
 
     def _result_column_only(self) -> t.TGetResultSetMetadataResp:
         """What Spark says of a schema that was asked for too early, then and ever
@@ -497,7 +500,7 @@ class Service:
         op = self._found(call)
         if op is None:
             return self.unknown_operation(call.name, call.req.operationHandle)
-        made = await self.fetcher.fetch(op, call.req, call.row_skew, call.offset_skew)
+        made = await self.fetcher.fetch(op, call.req, call.spoil)
         if made is None:
             return self.unknown_operation(call.name, call.req.operationHandle)
         return made

@@ -24,7 +24,7 @@ KNOWN = {
     ),
     "TIMEZONE": (DEFAULT_ZONE, "The session's time zone."),
     "USE_CACHED_RESULT": ("true", "Accepted; the local warehouse caches no results."),
-    "QUERY_TAGS": ("", "Accepted and not used."),
+    "QUERY_TAGS": ("", "Kept; the control port shows them."),
 }
 
 _SAME = {

@@ -343,3 +343,21 @@ def test_tables_persist_in_a_file(tmp_path):
 def test_given_token():
     with Warehouse(token="sesame", no_samples=True) as w:
         assert w.token == "sesame" and Client(w).open().status.statusCode == 0
+
+
+def test_sessions_show_their_settings(w):
+    c = Client(w)
+    c.open(configuration={"QUERY_TAGS": "team:x", "spark.sql.session.timeZone": "Asia/Tokyo"})
+    handle = c.run("SELECT 1", confOverlay={"query_tags": "job:7"})
+    (sess,) = [s for s in w.sessions() if s["timezone"] == "Asia/Tokyo"]
+    assert sess["confs"]["query_tags"] == "team:x"
+    assert w.operation(ident(handle))["confs"] == {"query_tags": "job:7"}
+    handle = c.run("SELECT current_timezone()", arrow=False)
+    assert rows_of(c.fetch(handle).results) == [("Asia/Tokyo",)]
+    c.run("SET TIME ZONE 'Europe/Berlin'")
+    assert [s["timezone"] for s in w.sessions() if s["id"] == sess["id"]] == ["Europe/Berlin"]
+    assert w.expire_sessions(sess["id"]) == 1
+    assert "Invalid SessionHandle" in c.execute("SELECT 1").status.errorMessage
+    with pytest.raises(ControlError):
+        w.expire_sessions(sess["id"])
+    c.close()

@@ -71,8 +71,8 @@ def test_defaults_are_the_ones_described():
 def test_every_fault_is_described_with_its_parameters(kind):
     (row,) = re.findall(rf"^\| `{kind}` \| (.*?) \|", TEXT, re.M)
     described = dict(re.findall(r"`(\w+)`(?: (\w+))?", row))
-    assert set(described) == set(KINDS[kind][1])
-    for name, value in KINDS[kind][1].items():
+    assert set(described) == set(KINDS[kind].parameters)
+    for name, value in KINDS[kind].parameters.items():
         if described[name]:
             assert described[name] == (
                 value if isinstance(value, str) else json.dumps(value)

@@ -6,11 +6,13 @@ import http.client
 import threading
 import time
 
+import pyarrow as pa
 import pytest
 from databricks.sql.thrift_api.TCLIService import ttypes as t
 
+from warehouse.server.faults import KINDS, RPCS
 from warehouse.testing import ControlError, Warehouse
-from warehouse.tests.thrift_client import Client, HttpError, arrow_table, ident
+from warehouse.tests.thrift_client import Client, HttpError, arrow_table, ident, rows_of
 
 ROWS = "SELECT id FROM range(0, 1000, 1, 1)"
 
@@ -381,3 +383,147 @@ def test_kinds_are_listed(w):
     assert (
         kinds["delay"]["parameters"] == {"ms": 1000} and kinds["hold"]["phase"] == "after"
     )
+
+
+# --- pages -----------------------------------------------------------------------------
+
+
+def pages(c, handle, rows):
+    """Every page of a result: (offset, values)."""
+    metadata, found = c.metadata(handle), []
+    while True:
+        answer = c.fetch(handle, rows)
+        assert answer.status.statusCode == 0
+        results = answer.results
+        if results.arrowBatches is not None:
+            values = arrow_table(metadata, results).column(0).to_pylist()
+        else:
+            values = [row[0] for row in rows_of(results)]
+        found.append((results.startRowOffset, values))
+        if not answer.hasMoreRows:
+            return found
+
+
+@pytest.mark.parametrize("arrow", [True, False])
+def test_missing_and_duplicate_batches_can_be_noticed(w, c, arrow):
+    for kind, more in (("missing_batch", False), ("duplicate_batch", True)):
+        handle = c.run(ROWS, arrow=arrow)
+        fault = w.fault(kind, "FetchResults", times=0)
+        found = pages(c, handle, 600)
+        w.clear_faults(fault)
+        (_, first), (offset, last) = found
+        assert offset == 600 and last == list(range(600, 1000))
+        assert len(first) > 600 if more else len(first) < 600
+
+
+def test_bad_arrow_and_bad_lz4_do_not_decode(w, c):
+    for kind, lz4 in (("bad_arrow", False), ("bad_arrow", True), ("bad_lz4", True)):
+        handle = c.run(ROWS, canDecompressLZ4Result=lz4)
+        metadata = c.metadata(handle)
+        w.fault(kind, "FetchResults")
+        with pytest.raises((pa.ArrowException, OSError, RuntimeError)):
+            arrow_table(metadata, c.fetch(handle, startRowOffset=0).results)
+        good = arrow_table(metadata, c.fetch(handle, startRowOffset=0).results)
+        assert good.num_rows == 1000
+
+
+def test_bad_lz4_leaves_plain_batches_alone(w, c):
+    handle = c.run(ROWS)
+    w.fault("bad_lz4", "FetchResults")
+    assert arrow_table(c.metadata(handle), c.fetch(handle).results).num_rows == 1000
+
+
+def test_bad_schema_does_not_decode(w, c):
+    w.fault("bad_schema", "ExecuteStatement")
+    direct = c.execute(ROWS, direct=10_000).directResults
+    with pytest.raises((pa.ArrowException, OSError)):
+        arrow_table(direct.resultSetMetadata, direct.resultSet.results)
+    handle = c.run(ROWS)
+    w.fault("bad_schema", "GetResultSetMetadata")
+    with pytest.raises((pa.ArrowException, OSError)):
+        arrow_table(c.metadata(handle), c.fetch(handle).results)
+
+
+# --- sessions and progress -------------------------------------------------------------
+
+
+def test_expire_session(w, c):
+    handle = c.run(ROWS)
+    w.fault("expire_session", "ExecuteStatement")
+    status = c.execute("SELECT 1").status
+    assert status.statusCode == 3 and "Invalid SessionHandle" in status.errorMessage
+    with pytest.raises(HttpError):
+        c.status(handle)
+    assert w.stats()["sessions_open"] == 0
+    c.open()
+    assert c.execute("SELECT 1").status.statusCode == 0
+
+
+def test_expire_session_by_one_of_its_operations(w, c):
+    handle = c.run(ROWS)
+    w.fault("expire_session", "FetchResults")
+    with pytest.raises(HttpError):
+        c.fetch(handle)
+    assert "Invalid SessionHandle" in info(c).status.errorMessage
+
+
+def test_a_query_held_at_a_percentage(w, c):
+    def progress(handle):
+        req = t.TGetOperationStatusReq(handle, True)
+        found = c.call("GetOperationStatus", req)
+        return found.operationState, found.progressUpdateResponse
+
+    w.settings(long_poll_ms=0)
+    w.fault({"kind": "hold_query", "percent": 40}, {"statement": "range"})
+    handle = c.execute(ROWS).operationHandle
+    w.wait("held")
+    state, found = progress(handle)
+    assert (state, found.progressedPercentage, found.status) == (1, 0.4, 0)
+    assert len(found.rows[0]) == len(found.headerNames)
+    assert c.status(handle).progressUpdateResponse is None
+    assert w.set_progress(ident(handle), 75)["percent"] == 75
+    assert progress(handle)[1].progressedPercentage == 0.75
+    w.release()
+    assert c.until_done(handle).operationState == 2
+    assert progress(handle)[1].progressedPercentage == 1.0
+    with pytest.raises(ControlError):
+        w.set_progress(ident(handle), 1)
+    w.settings(long_poll_ms=None)
+
+
+def test_cancel_of_a_held_query(w, c):
+    w.fault("hold_query", "ExecuteStatement")
+    handle = c.execute(ROWS).operationHandle
+    w.wait("held")
+    c.cancel(handle)
+    assert c.status(handle).operationState == 3
+    w.wait("held", 0, at_most=True)
+
+
+# --- the list --------------------------------------------------------------------------
+
+
+def test_the_list_of_faults_says_where_each_can_be_met(w, c):
+    known = w.fault_kinds()
+    assert set(known) == set(KINDS)
+    for kind, found in known.items():
+        assert set(found["probes"]) <= set(found["rpcs"]) <= set(RPCS), kind
+        for rpc in found["rpcs"]:
+            w.fault({"kind": kind}, rpc)
+    matrix = w.fault_matrix()
+    assert ("delay", "OpenSession") in matrix and ("unknown_handle", "probe") in matrix
+    assert ("close_connection", "connection") in matrix
+    assert ("bad_arrow", "GetTables") not in matrix and len(matrix) == len(set(matrix))
+
+
+def test_faults_of_probes_alone(w, c):
+    handle = c.run(ROWS)
+    w.fault({"kind": "status", "code": 503}, {"probe": True, "rpc": "GetOperationStatus"})
+    assert c.status(handle).operationState == 2
+    prober = Client(w, agent="x heartbeat")
+    prober.session = c.session
+    with pytest.raises(HttpError) as caught:
+        prober.status(handle)
+    assert caught.value.status == 503 and "retry-after" not in caught.value.headers
+    assert prober.status(handle).operationState == 2
+    prober.close()
