@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin: every target runs ./setup, which does nothing when all is there, then one command.
 .DEFAULT_GOAL := all
-.PHONY: all setup demo check check-engines live fuzz install uninstall format tidy clean help
+.PHONY: all setup demo check check-engines live fuzz soak install uninstall format tidy clean help
 
 PYTHON = .venv/bin/python
 DRIVER = $(CURDIR)/build/release/libadbc_driver_lakebeat.so
@@ -36,6 +36,10 @@ fuzz: ## every fuzzer for SECONDS (60) each; build/corpus keeps what they found
 	@cmake --preset fuzz --log-level=WARNING >/dev/null
 	@cmake --build --preset fuzz -j 2 -- --quiet
 	@scripts/fuzz.sh build/fuzz/fuzzers build/corpus $(SECONDS)
+
+soak: all ## the heartbeat at scale and under faults, with figures (12 minutes)
+	@cmake --build build/release -j 2 -- --quiet
+	@$(PYTHON) tests/soak/soak.py
 
 install: all ## library and ADBC manifest (PREFIX, DESTDIR, ALIAS; per user if not root)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' ALIAS='$(ALIAS)' scripts/install.sh install

@@ -4,6 +4,7 @@
 # End-to-end programs: each tests/c/<name>.c, built into <build>/e2e/, started with a server;
 # what they share lives in tests/c/support/*.c. They contain the driver, so that they can ask
 # its allocator what is left at the end.
+# Soak: tests/soak/*.c, built into <build>/soak/; tests/soak/soak.py runs them.
 # Examples: each examples/*.c or examples/c/*.c, built into <build>/examples/.
 
 lakebeat_require_package(cmocka cmocka libcmocka-dev)
@@ -65,6 +66,10 @@ if(TARGET adbc_driver_lakebeat)
     target_sources(e2e_${name} PRIVATE ${e2e_support})
     target_include_directories(e2e_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests/c/support")
   endforeach()
+
+  file(GLOB soak_programs CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/soak/*.c")
+  lakebeat_add_programs(soak lakebeat_core ${soak_programs})
+  target_link_libraries(soak_virtual PRIVATE PkgConfig::cmocka)
 
   file(GLOB examples CONFIGURE_DEPENDS
     "${PROJECT_SOURCE_DIR}/examples/*.c" "${PROJECT_SOURCE_DIR}/examples/c/*.c")
