@@ -241,17 +241,15 @@ def many_lost(soak: Soak) -> dict:
             "evicted": evicted.get("evicted")}  # fmt: skip
 
 
-#: Answers by which the server itself gives the operation up.
-LOSING = {"restart", "close_operation"}
-#: Not something that can happen to a probe.
-NOT_OF_PROBES = {"close_connection", "wrong_row_count"}
+#: By these the server itself gives operations up.
+LOSING = {"close_operation", "expire_session", "restart"}
+ONCE = {"expire_session", "restart"}
 
 
 def of_probes(w: Warehouse) -> list[str]:
-    kinds = w.call("GET", "/faults/kinds")
-    found = kinds.get("kinds", kinds)
-    names = [item["kind"] if isinstance(item, dict) else item for item in found]
-    return [name for name in names if name not in NOT_OF_PROBES]
+    """What can happen to the probe of a Databricks warehouse."""
+    kinds = w.fault_kinds()
+    return [kind for kind, known in kinds.items() if "GetOperationStatus" in known["probes"]]
 
 
 def fault_case(w: Warehouse, client: Client, kinds: list[str], seed: int) -> dict:
@@ -265,10 +263,10 @@ def fault_case(w: Warehouse, client: Client, kinds: list[str], seed: int) -> dic
     faults = []
     for at, kind in enumerate(kinds):
         when = None if len(kinds) == 1 else {"probability": 0.3, "seed": seed + at}
-        times = 1 if kind == "restart" else 0
+        times = 1 if kind in ONCE else 0
         faults.append(w.fault(kind, where="probe", when=when, times=times))
     until(f"{kinds}: met", lambda: sum(w.fault_taken(name) for name in faults) >= 3
-          or kinds == ["restart"], 20)
+          or set(kinds) <= ONCE, 20)
     time.sleep(2)
     taken = sum(w.fault_taken(name) for name in faults)
     w.clear_faults()
