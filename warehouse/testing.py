@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Any
 
@@ -83,7 +84,7 @@ class Control:
         )
 
     def requests(self, **query: Any) -> list[dict]:
-        text = "&".join(f"{key}={value}" for key, value in query.items())
+        text = urllib.parse.urlencode(query)
         return self.call("GET", "/requests" + ("?" + text if text else ""))["requests"]
 
     def advance(self, by: float | str) -> dict:
@@ -160,6 +161,14 @@ class Control:
             "rows": rows,
         }
         return self.call("POST", "/catalogs", body)
+
+    def volumes(self) -> dict[str, dict]:
+        """The files in volumes: path -> ``bytes`` and ``sha256``."""
+        found = self.call("GET", "/volumes")["files"]
+        return {one.pop("path"): one for one in found}
+
+    def clear_volumes(self) -> int:
+        return self.call("DELETE", "/volumes")["removed"]
 
     def settings(self, **changes: Any) -> dict:
         return self.call("POST", "/settings", changes)

@@ -57,6 +57,8 @@ class Control:
             ("GET", "settings"): self._settings,
             ("POST", "settings"): self._change_settings,
             ("POST", "catalogs"): self._add_catalog,
+            ("GET", "volumes"): self._volumes,
+            ("DELETE", "volumes"): self._clear_volumes,
             ("POST", "clock/advance"): self._advance,
             ("POST", "wait"): self._wait,
             ("POST", "hold/release"): self._release,
@@ -273,6 +275,16 @@ class Control:
         except (TypeError, ValueError) as error:
             raise Refusal(400, str(error)) from None
         return vars(made)
+
+    # -- volumes --
+
+    async def _volumes(self, _rest: Any, _body: dict, _query: dict) -> Any:
+        return {"files": self.wh.volumes.describe()}
+
+    async def _clear_volumes(self, _rest: Any, _body: dict, _query: dict) -> Any:
+        removed = len(self.wh.volumes.files)
+        self.wh.volumes.files.clear()
+        return {"removed": removed}
 
     # -- the whole server --
 

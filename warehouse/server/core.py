@@ -22,6 +22,7 @@ from .operations import Operation, Session, Signal, state_name
 from .options import Options
 from .personality import PERSONALITIES
 from .stats import Stats
+from .volumes import Volumes
 
 log = logging.getLogger("warehouse")
 
@@ -42,6 +43,8 @@ class Warehouse:
         self.stats = Stats(self.clock)
         self.activity = Signal()
         self.faults = Faults(self.clock, self.activity.fire)
+        self.volumes = Volumes(self.clock)
+        engine.volumes = self.volumes
         self.sessions: dict[bytes, Session] = {}
         self.operations: dict[bytes, Operation] = {}
         self.ended: deque[Operation] = deque()

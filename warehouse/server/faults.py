@@ -48,13 +48,18 @@ class Kind(NamedTuple):
     meaning: str
     #: The RPCs that it can be seen at; () = a connection, before any request.
     rpcs: tuple[str, ...] = RPCS
+    #: Can it be seen at the storage of the volumes too?
+    storage: bool = False
 
 
 KINDS: dict[str, Kind] = {
-    "delay": Kind(BEFORE, {"ms": 1000}, "wait, then process the request"),
-    "hang": Kind(BEFORE, {}, "do nothing until released or the client goes away"),
+    "delay": Kind(BEFORE, {"ms": 1000}, "wait, then process the request", storage=True),
+    "hang": Kind(BEFORE, {}, "do nothing until released or the client goes away", storage=True),
     "refuse": Kind(
-        BEFORE, {}, "close the connection without a reply, request not processed"
+        BEFORE,
+        {},
+        "close the connection without a reply, request not processed",
+        storage=True,
     ),
     "status": Kind(
         BEFORE,
@@ -66,6 +71,7 @@ KINDS: dict[str, Kind] = {
             "error_code": "TEMPORARILY_UNAVAILABLE",
         },
         "answer this HTTP status; Retry-After in seconds, or a date so far ahead",
+        storage=True,
     ),
     "unauthorized": Kind(BEFORE, {}, "answer 401 although the token is right"),
     "html": Kind(BEFORE, {}, "answer 200 with a page of HTML, as a captive proxy does"),
@@ -107,25 +113,38 @@ KINDS: dict[str, Kind] = {
         ("ExecuteStatement",),
     ),
     "hold": Kind(
-        AFTER, {"ms": 0}, "process, then hold the reply: so long, or (0) until released"
+        AFTER,
+        {"ms": 0},
+        "process, then hold the reply: so long, or (0) until released",
+        storage=True,
     ),
     "garbage": Kind(AFTER, {"bytes": 64}, "process, then answer 200 with random bytes"),
     "truncate": Kind(
-        AFTER, {"bytes": 100}, "process, announce the whole body, send so much of it"
+        AFTER,
+        {"bytes": 100},
+        "process, announce the whole body, send so much of it",
+        storage=True,
     ),
     "wrong_length": Kind(
-        AFTER, {"delta": 10}, "process, announce a length wrong by delta"
+        AFTER, {"delta": 10}, "process, announce a length wrong by delta", storage=True
     ),
     "reset": Kind(
-        AFTER, {"bytes": 0}, "process, send so many bytes of body, reset the connection"
+        AFTER,
+        {"bytes": 0},
+        "process, send so many bytes of body, reset the connection",
+        storage=True,
     ),
     "drip": Kind(
-        AFTER, {"bytes": 16, "ms": 50}, "process, send so many bytes each so many ms"
+        AFTER,
+        {"bytes": 16, "ms": 50},
+        "process, send so many bytes each so many ms",
+        storage=True,
     ),
     "read_then_close": Kind(
         AFTER,
         {"reused": True},
         "process, then close the connection without a reply; only on a reused connection",
+        storage=True,
     ),
     "wrong_row_count": Kind(
         PAGE, {"delta": 1}, "announce a row count wrong by delta", ROW_RPCS
@@ -151,6 +170,9 @@ KINDS: dict[str, Kind] = {
         "break the flatbuffer of the Arrow schema",
         ("ExecuteStatement", "GetResultSetMetadata", "FetchResults"),
     ),
+    "expired_link": Kind(
+        BEFORE, {}, "say that the signed URL has expired", (), storage=True
+    ),
     "close_connection": Kind(CONNECTION, {}, "close an accepted connection at once", ()),
 }
 
@@ -164,12 +186,14 @@ def list_kinds() -> dict[str, dict[str, Any]]:
             "meaning": kind.meaning,
             "rpcs": list(kind.rpcs),
             "probes": [rpc for rpc in kind.rpcs if rpc in PROBE_RPCS],
+            "storage": kind.storage,
         }
         for name, kind in KINDS.items()
     }
 
 
-WHERE_KEYS = ("rpc", "path", "statement", "operation", "probe", "connection")
+STORAGE_METHODS = ("PUT", "GET", "DELETE", "*")
+WHERE_KEYS = ("rpc", "path", "statement", "operation", "probe", "connection", "storage")
 
 
 class BadFault(ValueError):
@@ -187,6 +211,8 @@ class Event:
     probe: bool = False
     reused: bool = False
     connection: bool = False
+    #: The method of a request to the storage of the volumes.
+    storage: str | None = None
 
 
 @dataclass
@@ -206,6 +232,13 @@ class Fault:
         where = self.where
         if (KINDS[self.kind].phase == CONNECTION) != event.connection:
             return False
+        if (event.storage is None) != (where.get("storage") is None):
+            return False
+        if event.storage is not None:
+            if where["storage"] not in (event.storage, "*"):
+                return False
+            if not KINDS[self.kind].storage:
+                return False
         if where.get("rpc") and where["rpc"] != event.rpc:
             return False
         if where.get("probe") is not None and where["probe"] != event.probe:
@@ -256,11 +289,13 @@ def _parse_where(where: Any) -> dict[str, Any]:
     if isinstance(where, str):
         if where in ("probe", "connection"):
             return {where: True}
+        if where == "storage":
+            return {"storage": "*"}
         if where in METHODS:
             return {"rpc": where}
         raise BadFault(
-            f"where {where!r} is no RPC; use an RPC's name, 'probe', 'connection', '*' or "
-            f"an object with {', '.join(WHERE_KEYS)}"
+            f"where {where!r} is no RPC; use an RPC's name, 'probe', 'connection', 'storage', '*' "
+            f"or an object with {', '.join(WHERE_KEYS)}"
         )
     if not isinstance(where, dict):
         raise BadFault("where is a name or an object")
@@ -269,6 +304,8 @@ def _parse_where(where: Any) -> dict[str, Any]:
             raise BadFault(f"where.{key} is unknown; known are {', '.join(WHERE_KEYS)}")
         if key == "rpc" and value not in METHODS:
             raise BadFault(f"where.rpc {value!r} is no RPC")
+        if key == "storage" and value not in STORAGE_METHODS:
+            raise BadFault(f"where.storage is one of {', '.join(STORAGE_METHODS)}")
         if key in ("path", "statement"):
             try:
                 re.compile(value)
@@ -401,7 +438,7 @@ class Faults:
             fault.taken.append(
                 {
                     "time": round(self.clock.wall(), 3),
-                    "rpc": event.rpc,
+                    "rpc": event.rpc or (event.storage and f"storage {event.storage}"),
                     "operation": event.operation,
                     "probe": event.probe,
                 }

@@ -35,6 +35,7 @@ from . import codec, replies
 from .connection import Connection
 from .core import Warehouse
 from .faults import AFTER, BEFORE, KINDS, PAGE, Event, Fault
+from .misbehave import Gone, Reply, refuse, spoil, wait
 from .service import ApplicationError, Call, HttpAnswer, Service
 from .spoil import Spoil
 from .stats import Entry
@@ -47,22 +48,6 @@ LARGE_BODY = 256 << 10
 THRIFT = (b"content-type", b"application/x-thrift")
 _UNPRINTABLE = re.compile(r"[^ -~]")
 COOKIE = re.compile(r'hive\.server2\.auth="?([^;"]*)')
-
-
-@dataclass
-class Reply:
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    chunks: list[bytes]
-    chunked: bool = False
-
-    @property
-    def length(self) -> int:
-        return sum(len(chunk) for chunk in self.chunks)
-
-
-class Gone(Exception):
-    """No reply will be sent: the connection is closed or closing."""
 
 
 @dataclass
@@ -378,13 +363,11 @@ class App:
     async def _misbehave(self, exchange: Exchange, fault: Fault) -> Reply | None:
         kind, parameters, connection = fault.kind, fault.parameters, exchange.connection
         if kind == "delay":
-            await self._wait(connection, asyncio.sleep(parameters["ms"] / 1000))
+            await wait(connection, asyncio.sleep(parameters["ms"] / 1000))
         elif kind == "hang":
-            await self._wait(connection, self.wh.faults.until_released(None))
+            await wait(connection, self.wh.faults.until_released(None))
         elif kind == "refuse":
-            connection.close()
-            await connection.lost.wait()
-            raise Gone()
+            await refuse(connection)
         elif kind == "status":
             return self._status(parameters)
         elif kind == "unauthorized":
@@ -399,20 +382,6 @@ class App:
         elif exchange.call is not None:
             return self._misanswer(exchange, fault)
         return None
-
-    async def _wait(self, connection: Connection, what: Any) -> None:
-        """Wait for it, or for the client to go away."""
-        waits = [
-            asyncio.ensure_future(what),
-            asyncio.ensure_future(connection.lost.wait()),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        if connection.lost.is_set():
-            raise Gone()
 
     def _status(self, parameters: dict) -> Reply:
         extra = []
@@ -479,13 +448,15 @@ class App:
         for fault in spoilt:
             if fault.kind == "hold":
                 limit = fault.parameters["ms"] / 1000 if fault.parameters["ms"] else None
-                await self._wait(
+                await wait(
                     exchange.connection, self.wh.faults.until_released(limit)
                 )
             elif fault.kind == "garbage":
                 reply = Reply(200, [THRIFT], [os.urandom(fault.parameters["bytes"])])
             else:
-                await self._spoil(exchange, reply, fault)
+                await spoil(
+                    exchange.connection, self.wh.stats, exchange.entry, reply, fault
+                )
                 return
         exchange.entry.bytes_out = reply.length
         self.wh.stats.answered(exchange.entry, reply.status)
@@ -502,39 +473,3 @@ class App:
         await exchange.send(
             {"type": "http.response.body", "body": b"", "more_body": False}
         )
-
-    @staticmethod
-    def _head(reply: Reply, length: int) -> bytes:
-        lines = [b"HTTP/1.1 %d Spoilt" % reply.status]
-        lines += [name + b": " + value for name, value in reply.headers]
-        lines.append(b"content-length: %d" % length)
-        return b"\r\n".join(lines) + b"\r\n\r\n"
-
-    async def _spoil(self, exchange: Exchange, reply: Reply, fault: Fault) -> None:
-        """Send the reply wrongly, by hand, and close the connection."""
-        connection, parameters = exchange.connection, fault.parameters
-        body = b"".join(reply.chunks)
-        length, sent = len(body), len(body)
-        if fault.kind == "wrong_length":
-            length = max(0, length + parameters["delta"])
-        elif fault.kind in ("truncate", "reset"):
-            sent = min(length, parameters["bytes"])
-        status: int | None = reply.status
-        if fault.kind == "read_then_close" or (fault.kind == "reset" and sent == 0):
-            status = None
-        else:
-            connection.write(self._head(reply, length))
-            exchange.entry.bytes_out = sent
-        if fault.kind == "drip":
-            for at in range(0, sent, max(1, parameters["bytes"])):
-                connection.write(body[at : at + max(1, parameters["bytes"])])
-                await self._wait(connection, asyncio.sleep(parameters["ms"] / 1000))
-        elif status is not None:
-            connection.write(body[:sent])
-        self.wh.stats.answered(exchange.entry, status)
-        await connection.flush()
-        if fault.kind == "reset":
-            connection.reset()
-        else:
-            connection.close()
-        await connection.lost.wait()

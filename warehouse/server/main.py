@@ -72,6 +72,7 @@ class Server:
     def __init__(self, options: Options):
         self.options = options
         self.ca_file: str | None = None
+        self.storage_socket: socket.socket | None = None
         self.stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -83,6 +84,7 @@ class Server:
         options = self.options
         main_socket = _listen(options.host, options.port, "--port")
         control_socket = _listen("127.0.0.1", options.control_port, "--control-port")
+        self.storage_socket = _listen(options.host, options.storage_port, "--storage-port")
         warehouse = await self._serve(main_socket, control_socket)
         sweeper = loop.create_task(warehouse.sweeper.run())
         print(
@@ -109,6 +111,7 @@ class Server:
         from .control import Control
         from .core import Warehouse
         from .http import App
+        from .storage import Storage
 
         options = self.options
         try:
@@ -145,28 +148,38 @@ class Server:
             await loop.create_server(connection, sock=listening, ssl=ssl)
 
         await serve(App(warehouse), Listener(warehouse), main_socket, context)
+        await serve(Storage(warehouse), None, self.storage_socket, context)
+        warehouse.volumes.base = self._address(self.storage_socket)
         await serve(Control(warehouse), None, control_socket, None)
         return warehouse
+
+    @property
+    def _host(self) -> str:
+        """Where a client on this machine finds the listeners."""
+        host = self.options.host
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+    def _address(self, listening: socket.socket) -> str:
+        scheme = "https" if self.options.tls else "http"
+        shown = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{scheme}://{shown}:{listening.getsockname()[1]}"
 
     def _announcement(
         self, warehouse: Any, main_socket: socket.socket, control_socket: socket.socket
     ) -> dict:
         options = self.options
-        port = main_socket.getsockname()[1]
-        scheme = "https" if options.tls else "http"
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(options.host, options.host)
-        shown = f"[{host}]" if ":" in host else host
         path = warehouse.personality.default_path
         return {
-            "uri": f"{scheme}://{shown}:{port}{path}",
+            "uri": self._address(main_socket) + path,
             "token": options.token if warehouse.personality.databricks else None,
             "control": f"http://127.0.0.1:{control_socket.getsockname()[1]}",
             "ca_file": self.ca_file,
             "pid": os.getpid(),
-            "host": host,
-            "port": port,
+            "host": self._host,
+            "port": main_socket.getsockname()[1],
             "http_path": path,
             "personality": warehouse.personality.name,
+            "storage": warehouse.volumes.base,
         }
 
 

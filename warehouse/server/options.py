@@ -32,6 +32,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 8080
     control_port: int = 0
+    storage_port: int = 0
     tls: bool = False
     database: str | None = None
     samples: bool = True
@@ -115,6 +116,7 @@ def parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     add("--port", type=_port, default=8080, help="port; 0 takes a free one (%(default)s)")
     add("--control-port", type=_port, default=0, help="control port, always on loopback")
+    add("--storage-port", type=_port, default=0, help="port of the volumes' storage")
     add("--tls", action="store_true", help="HTTPS with a CA made at start")
     add(
         "--database", metavar="FILE", help="keep tables in this file (default: in memory)"

@@ -18,7 +18,7 @@ OK = t.TStatusCode.SUCCESS_STATUS
 ERROR = t.TStatusCode.ERROR_STATUS
 INVALID_HANDLE = t.TStatusCode.INVALID_HANDLE_STATUS
 
-V1, V4, V5, V6, V7 = (0xA500 + n for n in (1, 4, 5, 6, 7))
+V1, V4, V5, V6, V7, V8 = (0xA500 + n for n in (1, 4, 5, 6, 7, 8))
 
 #: reply class of each RPC
 RESPONSES = {name: cls.thrift_spec[0][3][0] for name, cls in RESULTS.items()}
@@ -283,7 +283,7 @@ def result_metadata(
     made.cacheLookupResult = 0
     made.uncompressedBytes = op.store.raw_bytes
     made.compressedBytes = op.store.wire_bytes
-    made.isStagingOperation = False
+    made.isStagingOperation = op.outcome is not None and op.outcome.kind == "staging"
     made.reasonForNoCloudFetch = SMALL_RESULT if op.arrow else NO_ARROW
     made.cacheLookupLatency = 0
     made.truncatedByThriftLimit = False

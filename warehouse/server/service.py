@@ -23,7 +23,7 @@ from .core import KIND_NAMES, Warehouse
 from .encode import NativeTypes
 from .fetch import Fetcher
 from .operations import Failure, Kind, Operation, Session, StatementRunner, Wanted
-from .replies import V1, V4, V5, V6, V7
+from .replies import V1, V4, V5, V6, V7, V8
 from .spoil import Spoil
 
 log = logging.getLogger("warehouse.service")
@@ -225,6 +225,7 @@ class Service:
             )
         except Exception as error:  # noqa: BLE001
             return replies.failed("OpenSession", self._refusal(error))
+        engine.staging = personality.databricks and protocol >= V7
         sess = Session(engine, protocol, wh.clock.now(), call.user_agent)
         sess.operation_idle_seconds = timeout
         sess.confs = {k.lower(): v for k, v in (req.configuration or {}).items()}
@@ -343,7 +344,7 @@ class Service:
                 item.name, index, item.type or "STRING", value, item.arguments
             )
 
-        bound = self.wh.personality.databricks and sess.protocol >= V7
+        bound = self.wh.personality.databricks and sess.protocol >= V8
         given = req.parameters if bound else None
         parameters = [convert(i, item) for i, item in enumerate(given or [], 1)]
         confs = None

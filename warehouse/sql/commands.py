@@ -16,7 +16,8 @@ from .dialect import tokens
 from .errors import SqlError, schema_not_found, syntax_error, unsupported
 from .output import Outcome, rows_outcome
 
-_WORDS = ("SHOW", "DESCRIBE", "DESC", "USE", "SET", "RESET")
+_STAGING = ("PUT", "GET", "REMOVE")
+_WORDS = ("SHOW", "DESCRIBE", "DESC", "USE", "SET", "RESET", *_STAGING)
 
 
 class Words:
@@ -117,6 +118,10 @@ def run(stmt) -> Outcome | None:
         return _show(stmt, words)
     if word == "USE":
         return _use(stmt, words)
+    if word in _STAGING:
+        from . import staging
+
+        return staging.run(stmt, word, words)
     from .describe import describe
 
     return describe(stmt, words)

@@ -30,6 +30,7 @@ from .errors import (
 )
 from .output import BATCH_ROWS, Converter, Outcome, describe, schema_of
 from .scope import Rel, Scope
+from .staging import Volumes
 
 _log = logging.getLogger("warehouse.sql")
 
@@ -67,6 +68,7 @@ class Engine:
             self._root.close()
             raise
         self.catalog = Catalog(self.cursor)
+        self.volumes: Volumes | None = None
 
     def _prepare(self, database: str | None, with_samples: bool, scale: int) -> None:
         root = self._root
@@ -138,6 +140,7 @@ class SqlSession(metadata.Metadata):
         self.schema = "default"
         self.confs: dict[str, str] = {}
         self.temp_views: dict[str, object] = {}
+        self.staging = False
         if catalog:
             self.catalog = engine.catalog.need_catalog(catalog)
         if schema and (catalog or schema.lower() != "default"):
