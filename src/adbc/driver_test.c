@@ -476,7 +476,7 @@ static void test_buffers_of_get_option(void **state) {
   failed(d->DatabaseGetOption(&s.db, NULL, text, &len, e), ADBC_STATUS_INVALID_ARGUMENT,
          e, "key is NULL");
   db_set(&s, "uri", "lakebeat://token:" SECRET "@h/p");
-  failed(d->DatabaseGetOption(&s.db, "uri", text, &len, e), ADBC_STATUS_NOT_FOUND, e,
+  failed(d->DatabaseGetOption(&s.db, "password", text, &len, e), ADBC_STATUS_NOT_FOUND, e,
          "secret");
   failed(d->DatabaseGetOptionBytes(&s.db, "databricks.access_token", (uint8_t *)text,
                                    &len, e),

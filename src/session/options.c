@@ -164,8 +164,6 @@ static enum lb_status new_conf(struct lb_str name, const char *value, char **nam
 
 static enum lb_status set_conf(struct lb_options *opts, struct lb_str name,
                                const char *value, struct lb_error *err) {
-  LB_TRY(
-      check_scope(opts, LB_SCOPE_DATABASE | LB_SCOPE_CONNECTION, CONF_PREFIX "*", err));
   char *name_copy = NULL, *value_copy = NULL;
   if (value != NULL) LB_TRY(new_conf(name, value, &name_copy, &value_copy, err));
   enum lb_status status = LB_OK;
@@ -293,13 +291,23 @@ static bool is_blank_login(const struct lb_option_row *row, const char *value) {
   return login && value[0] == '\0';
 }
 
+enum lb_status lb_options_check_key(struct lb_options *opts, struct lb_str key,
+                                    struct lb_error *err) {
+  if (conf_name(key).len > 0) {
+    const int scopes = LB_SCOPE_DATABASE | LB_SCOPE_CONNECTION;
+    return check_scope(opts, scopes, CONF_PREFIX "*", err);
+  }
+  const struct lb_option_row *row = lb_option_find(key);
+  if (row == NULL) return unknown_key(key, err);
+  return check_scope(opts, row->scopes, row->key, err);
+}
+
 enum lb_status lb_options_set(struct lb_options *opts, struct lb_str key,
                               const char *value, struct lb_error *err) {
+  LB_TRY(lb_options_check_key(opts, key, err));
   struct lb_str name = conf_name(key);
   if (name.len > 0) return set_conf(opts, name, value, err);
   const struct lb_option_row *row = lb_option_find(key);
-  if (row == NULL) return unknown_key(key, err);
-  LB_TRY(check_scope(opts, row->scopes, row->key, err));
   if (row->type == LB_OPTION_URI) return set_uri(opts, value, err);
   if (value != NULL && is_blank_login(row, value)) value = NULL;
   char *text = NULL;
@@ -471,6 +479,30 @@ static bool get_conf(struct lb_options *opts, struct lb_str name, struct lb_buf 
   return false;
 }
 
+/* Where a uri leads. What else it carried is not part of it: options have keys of their
+ * own, and credentials are never read back. */
+static void append_uri(const struct values *values, bool tls, struct lb_buf *out) {
+  const char *port = values->texts[LB_OPT_PORT];
+  lb_buf_append_text(out, tls ? "https://" : "http://");
+  lb_buf_append_text(out, values->texts[LB_OPT_HOST]);
+  if (!lb_str_equal(lb_str_from(port), tls ? LB_STR("443") : LB_STR("80"))) {
+    lb_buf_append_text(out, ":");
+    lb_buf_append_text(out, port);
+  }
+  lb_buf_append_text(out, values->texts[LB_OPT_HTTP_PATH]);
+}
+
+static bool get_uri(struct lb_options *opts, struct lb_buf *out) {
+  bool found = false;
+  for (; opts != NULL && !found; opts = opts->parent) {
+    lb_mutex_lock(&opts->synced.mu);
+    found = opts->synced.uri != NULL;
+    if (found) append_uri(opts->synced.uri, opts->synced.uri_tls, out);
+    lb_mutex_unlock(&opts->synced.mu);
+  }
+  return found;
+}
+
 enum lb_status lb_options_get(struct lb_options *opts, struct lb_str key,
                               struct lb_buf *out, struct lb_error *err) {
   struct lb_str name = conf_name(key);
@@ -481,6 +513,10 @@ enum lb_status lb_options_get(struct lb_options *opts, struct lb_str key,
   const struct lb_option_row *row = lb_option_find(key);
   if (row == NULL) {
     return lb_option_not_found(err, "there is no option '%s'", lb_option_show(key).text);
+  }
+  if (row->type == LB_OPTION_URI) {
+    if (!get_uri(opts, out)) return not_set(key, err);
+    return lb_buf_check(out, "an option", err);
   }
   if (row->secret) {
     return lb_option_not_found(err, "option %s is a secret: it cannot be read back",

@@ -58,6 +58,9 @@ void lb_options_adopt(struct lb_options *opts, struct lb_options *parent);
 void lb_options_retain(struct lb_options *opts);
 void lb_options_release(struct lb_options *opts);
 
+/* Whether the key may be set on this kind of object; errors as of lb_options_set. */
+enum lb_status lb_options_check_key(struct lb_options *opts, struct lb_str key,
+                                    struct lb_error *err) LB_MUST_USE;
 /* Sets, or unsets when value is NULL (of username and password, also when it is blank).
  * Unknown key: LB_NOT_IMPLEMENTED; a key that cannot be set on this kind of object:
  * LB_NOT_IMPLEMENTED naming where it can; bad value: LB_INVALID_ARGUMENT. Keys
@@ -66,7 +69,7 @@ void lb_options_release(struct lb_options *opts);
 enum lb_status lb_options_set(struct lb_options *opts, struct lb_str key,
                               const char *value, struct lb_error *err) LB_MUST_USE;
 /* The text a reader sees: the nearest value or the default, in normal form ("true",
- * "60"). Unknown, unset and secret keys: LB_NOT_FOUND. */
+ * "60"); of a uri, where it leads. Unknown, unset and secret keys: LB_NOT_FOUND. */
 enum lb_status lb_options_get(struct lb_options *opts, struct lb_str key,
                               struct lb_buf *out, struct lb_error *err) LB_MUST_USE;
 /* LB_NOT_FOUND with SQLSTATE HY092, for what cannot be read under an option's key: the

@@ -191,10 +191,35 @@ static void test_secrets_cannot_be_read(void **state) {
   expect(db, "databricks.access_token", NULL);
   expect(db, "adbc.databricks.access_token", NULL);
   expect(db, "password", NULL);
-  expect(db, "uri", NULL);
+  expect(db, "uri", "https://h/p");
   assert_true(lb_options_is_set(db, LB_OPT_ACCESS_TOKEN));
   assert_true(lb_options_is_set(db, LB_OPT_URI));
   expect(db, "databricks.server_hostname", "h");
+  lb_options_release(db);
+}
+
+static void test_uri_reads_as_where_it_leads(void **state) {
+  (void)state;
+  static const char *const uris[][2] = {
+      {"https://h/p?o=7", "https://h/p?o=7"},
+      {"https://h:443/p", "https://h/p"},
+      {"https://[::1]:8443/p", "https://[::1]:8443/p"},
+      {"http://h:10001/cliservice", "http://h:10001/cliservice"},
+      {"http://h:80/p", "http://h/p"},
+      {"databricks://u:" SECRET "@h:444/p?password=" SECRET "&schema=s",
+       "https://h:444/p"},
+  };
+  struct lb_options *db = create(NULL, LB_SCOPE_DATABASE);
+  struct lb_options *conn = create(db, LB_SCOPE_CONNECTION);
+  expect(db, "uri", NULL);
+  for (size_t i = 0; i < LB_ARRAY_LEN(uris); i++) {
+    set(db, "uri", uris[i][0]);
+    expect(db, "uri", uris[i][1]);
+    expect(conn, "databricks.uri", uris[i][1]);
+  }
+  set(db, "uri", NULL);
+  expect(db, "uri", NULL);
+  lb_options_release(conn);
   lb_options_release(db);
 }
 
@@ -562,8 +587,8 @@ static void test_readers_on_other_threads(void **state) {
 
 LB_TEST_MAIN(LB_TEST(test_table), LB_TEST(test_aliases), LB_TEST(test_normal_form),
              LB_TEST(test_bad_values), LB_TEST(test_secrets_cannot_be_read),
-             LB_TEST(test_nearest_wins), LB_TEST(test_scopes), LB_TEST(test_text),
-             LB_TEST(test_session_confs), LB_TEST(test_target_of_uri),
-             LB_TEST(test_target_of_parts), LB_TEST(test_parts_win_over_uri),
-             LB_TEST(test_options_of_a_uri), LB_TEST(test_out_of_memory),
-             LB_TEST(test_readers_on_other_threads))
+             LB_TEST(test_uri_reads_as_where_it_leads), LB_TEST(test_nearest_wins),
+             LB_TEST(test_scopes), LB_TEST(test_text), LB_TEST(test_session_confs),
+             LB_TEST(test_target_of_uri), LB_TEST(test_target_of_parts),
+             LB_TEST(test_parts_win_over_uri), LB_TEST(test_options_of_a_uri),
+             LB_TEST(test_out_of_memory), LB_TEST(test_readers_on_other_threads))

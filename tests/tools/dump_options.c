@@ -95,7 +95,9 @@ static const char head[] =
     "as an integer or a double, texts also as bytes. Booleans are `true` or `false`, "
     "and\n"
     "`1`, `0`, `on`, `off`, `yes` and `no` are understood. A NULL value takes an option\n"
-    "back. All but secrets can be read, also those that have their default.\n"
+    "back. All but secrets can be read, also those that have their default; `uri` reads "
+    "as\n"
+    "where it leads, without credentials and options.\n"
     "\n"
     "| option | on | values | default | meaning |\n"
     "|---|---|---|---|---|\n";
