@@ -101,12 +101,16 @@ static void note(struct lb_adbc_object *obj, struct lb_str key, enum lb_status s
 
 /* Setting. */
 
+static enum lb_status check_key(const struct lb_adbc_object *obj, const char *name,
+                                const char *key, struct lb_error *err) {
+  LB_TRY(lb_adbc_object_check(obj, name, err));
+  if (key != NULL) return LB_OK;
+  return lb_error_set(err, LB_INVALID_ARGUMENT, "the option's key is NULL");
+}
+
 static enum lb_status set(struct lb_adbc_object *obj, const char *name, const char *key,
                           const char *value, struct lb_error *err) {
-  LB_TRY(lb_adbc_object_check(obj, name, err));
-  if (key == NULL) {
-    return lb_error_set(err, LB_INVALID_ARGUMENT, "the option's key is NULL");
-  }
+  LB_TRY(check_key(obj, name, key, err));
   struct lb_str text = lb_str_from(key);
   enum lb_status status = LB_OK;
   if (lb_adbc_stats_refuse(text, &status, err)) return status;
@@ -114,14 +118,19 @@ static enum lb_status set(struct lb_adbc_object *obj, const char *name, const ch
   return obj->ops->set(obj, text, value, err);
 }
 
+static void note_before_init(struct lb_adbc_object *obj, const char *key,
+                             enum lb_status status, const struct lb_error *err) {
+  if (obj != NULL && key != NULL && !is_ready(obj)) {
+    note(obj, lb_str_from(key), status, err);
+  }
+}
+
 static AdbcStatusCode set_and_note(struct lb_adbc_object *obj, const char *name,
                                    const char *key, const char *value,
                                    struct AdbcError *error) {
   struct lb_error err = LB_ERROR_INIT;
   enum lb_status status = set(obj, name, key, value, &err);
-  if (obj != NULL && key != NULL && !is_ready(obj)) {
-    note(obj, lb_str_from(key), status, &err);
-  }
+  note_before_init(obj, key, status, &err);
   return lb_adbc_finish(status, &err, error);
 }
 
@@ -131,36 +140,54 @@ AdbcStatusCode lb_adbc_set_text(struct lb_adbc_object *obj, const char *name,
   return set_and_note(obj, name, key, value, error);
 }
 
-static enum lb_status text_of_bytes(const char *key, const uint8_t *value, size_t len,
-                                    char **out, struct lb_error *err) {
-  if (value == NULL && len > 0) {
-    return lb_error_set(err, LB_INVALID_ARGUMENT, "the option's value is NULL");
-  }
-  struct lb_str name = lb_str_from(key);
-  const struct lb_option_row *row = lb_option_find(name);
-  if (row != NULL && row->type != LB_OPTION_TEXT && row->type != LB_OPTION_URI) {
-    return lb_error_set(err, LB_INVALID_ARGUMENT,
-                        "option %s is not given as bytes; give it as a string%s",
-                        row->key, row->type == LB_OPTION_INT ? " or an integer" : "");
-  }
+/* A value that no option takes. Whether the object lives and the key is known is told
+ * first. The value is not shown: it may be what somebody has for a password. */
+static enum lb_status refuse_value(struct lb_adbc_object *obj, const char *name,
+                                   const char *key, const char *why,
+                                   struct lb_error *err) {
+  LB_TRY(check_key(obj, name, key, err));
+  struct lb_str text = lb_str_from(key);
+  enum lb_status status = LB_OK;
+  if (lb_adbc_stats_refuse(text, &status, err)) return status;
+  if (lb_adbc_fixed_set(obj->ops->scope, text, "", &status, err)) return status;
+  LB_TRY(lb_options_check_key(obj->opts, text, err));
+  return lb_error_set(err, LB_INVALID_ARGUMENT, "option %.128s: %s", key, why);
+}
+
+static AdbcStatusCode refuse_and_note(struct lb_adbc_object *obj, const char *name,
+                                      const char *key, const char *why,
+                                      struct AdbcError *error) {
+  struct lb_error err = LB_ERROR_INIT;
+  enum lb_status status = refuse_value(obj, name, key, why, &err);
+  note_before_init(obj, key, status, &err);
+  return lb_adbc_finish(status, &err, error);
+}
+
+/* NULL: the bytes are a text. */
+static const char *unfit_bytes(const char *key, const uint8_t *value, size_t len) {
+  if (value == NULL && len > 0) return "its value is NULL";
   if (len > 0 && memchr(value, 0, len) != NULL) {
-    return lb_error_set(err, LB_INVALID_ARGUMENT,
-                        "the option's value holds a byte 0; options are texts");
+    return "its value holds a byte 0; options are texts";
   }
-  *out = lb_strndup(LB_MEM_MISC, len > 0 ? (const char *)value : "", len);
-  return *out != NULL ? LB_OK : lb_error_oom(err, "an option");
+  const struct lb_option_row *row = lb_option_find(lb_str_from(key));
+  if (row == NULL || row->type == LB_OPTION_TEXT || row->type == LB_OPTION_URI) {
+    return NULL;
+  }
+  return row->type == LB_OPTION_INT
+             ? "it is not given as bytes; give it as a string or an integer"
+             : "it is not given as bytes; give it as a string";
 }
 
 AdbcStatusCode lb_adbc_set_bytes(struct lb_adbc_object *obj, const char *name,
                                  const char *key, const uint8_t *value, size_t len,
                                  struct AdbcError *error) {
-  struct lb_error err = LB_ERROR_INIT;
-  char *text = NULL;
-  enum lb_status status = text_of_bytes(key, value, len, &text, &err);
-  if (status != LB_OK) {
-    if (obj != NULL && key != NULL && !is_ready(obj)) {
-      note(obj, lb_str_from(key), status, &err);
-    }
+  const char *unfit = unfit_bytes(key, value, len);
+  if (unfit != NULL) return refuse_and_note(obj, name, key, unfit, error);
+  char *text = lb_strndup(LB_MEM_MISC, len > 0 ? (const char *)value : "", len);
+  if (text == NULL) {
+    struct lb_error err = LB_ERROR_INIT;
+    enum lb_status status = lb_error_oom(&err, "an option");
+    note_before_init(obj, key, status, &err);
     return lb_adbc_finish(status, &err, error);
   }
   AdbcStatusCode code = set_and_note(obj, name, key, text, error);
@@ -184,27 +211,16 @@ AdbcStatusCode lb_adbc_set_double(struct lb_adbc_object *obj, const char *name,
   if (value >= -limit && value <= limit && (double)(int64_t)value == value) {
     return lb_adbc_set_int(obj, name, key, (int64_t)value, error);
   }
-  /* The number is not shown: it may be what somebody has for a password. */
-  struct lb_error err = LB_ERROR_INIT;
-  enum lb_status status =
-      lb_error_set(&err, LB_INVALID_ARGUMENT,
-                   "option %s: no option takes a number that is not whole or is beyond "
-                   "2^53",
-                   key ? key : "");
-  if (obj != NULL && key != NULL && !is_ready(obj)) {
-    note(obj, lb_str_from(key), status, &err);
-  }
-  return lb_adbc_finish(status, &err, error);
+  return refuse_and_note(obj, name, key,
+                         "no option takes a number that is not whole or is beyond 2^53",
+                         error);
 }
 
 /* Getting. */
 
 static enum lb_status get(struct lb_adbc_object *obj, const char *name, const char *key,
                           struct lb_buf *out, struct lb_error *err) {
-  LB_TRY(lb_adbc_object_check(obj, name, err));
-  if (key == NULL) {
-    return lb_error_set(err, LB_INVALID_ARGUMENT, "the option's key is NULL");
-  }
+  LB_TRY(check_key(obj, name, key, err));
   struct lb_str text = lb_str_from(key);
   if (lb_adbc_fixed_get(obj->ops->scope, text, out)) {
     return lb_buf_check(out, "an option", err);
