@@ -2,7 +2,8 @@
 # Unit tests: each src/<room>/<name>_test.c is one program and one ctest, <room>/<name>.
 # Helpers that several of them share live in tests/unit/*.c.
 # End-to-end programs: each tests/c/<name>.c, built into <build>/e2e/, started with a server;
-# what they share lives in tests/c/support/*.c. They contain the driver, so that they can ask
+# what they share lives in tests/c/support/*.c. Those of the conformance suite are
+# tests/adbc/*.c, and share tests/adbc/support/*.c besides. They contain the driver, so that they can ask
 # its allocator what is left at the end.
 # Soak: tests/soak/*.c, built into <build>/soak/; tests/soak/soak.py runs them.
 # Examples: each examples/*.c or examples/c/*.c, built into <build>/examples/.
@@ -58,13 +59,21 @@ function(lakebeat_add_programs folder driver)
 endfunction()
 
 if(TARGET adbc_driver_lakebeat)
-  file(GLOB e2e_programs CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/c/*.c")
+  file(GLOB e2e_programs CONFIGURE_DEPENDS
+    "${PROJECT_SOURCE_DIR}/tests/c/*.c" "${PROJECT_SOURCE_DIR}/tests/adbc/*.c")
   file(GLOB e2e_support CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/c/support/*.c")
+  file(GLOB conform_support CONFIGURE_DEPENDS
+    "${PROJECT_SOURCE_DIR}/tests/adbc/support/*.c")
   lakebeat_add_programs(e2e lakebeat_core ${e2e_programs})
   foreach(source IN LISTS e2e_programs)
     cmake_path(GET source STEM name)
     target_sources(e2e_${name} PRIVATE ${e2e_support})
     target_include_directories(e2e_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests/c/support")
+    if(source MATCHES "/tests/adbc/")
+      target_sources(e2e_${name} PRIVATE ${conform_support})
+      target_include_directories(e2e_${name} PRIVATE
+        "${PROJECT_SOURCE_DIR}/tests/adbc/support")
+    endif()
   endforeach()
 
   file(GLOB soak_programs CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/soak/*.c")
