@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adbc/info.h"
-#include "adbc/objects.h"
+#include "adbc/metadata.h"
 
 static struct lb_adbc_connection *connection_of(struct lb_adbc_object *obj) {
   return LB_CONTAINER_OF(obj, struct lb_adbc_connection, base);
@@ -58,6 +58,10 @@ static enum lb_status create(struct lb_adbc_connection **out, struct lb_error *e
   enum lb_status status = lb_adbc_object_init(&conn->base, &ops, NULL, err);
   if (status == LB_OK) {
     status = lb_call_slot_init(&conn->slot, err);
+    if (status == LB_OK) {
+      status = lb_mutex_init(&conn->asking.mu, err);
+      if (status != LB_OK) lb_call_slot_destroy(&conn->slot);
+    }
     if (status != LB_OK) lb_adbc_object_reset(&conn->base);
   }
   if (status != LB_OK) {
@@ -134,6 +138,8 @@ AdbcStatusCode lb_adbc_connection_release(struct AdbcConnection *connection,
   connection->private_data = NULL;
   struct lb_adbc_connection *conn = connection_of(obj);
   if (!lb_adbc_object_inherited(obj)) {
+    lb_adbc_asking_set(conn, NULL);
+    lb_mutex_destroy(&conn->asking.mu);
     lb_session_release(conn->sess);
     lb_hb_stats_release(conn->stats);
     lb_call_slot_destroy(&conn->slot);
@@ -148,7 +154,8 @@ AdbcStatusCode lb_adbc_connection_cancel(struct AdbcConnection *connection,
   struct lb_error err = LB_ERROR_INIT;
   struct lb_adbc_object *obj = lb_adbc_of_connection(connection);
   enum lb_status status = lb_adbc_object_check(obj, "connection", &err);
-  if (status == LB_OK && !lb_call_slot_cancel(&connection_of(obj)->slot, NULL)) {
+  if (status == LB_OK && !lb_call_slot_cancel(&connection_of(obj)->slot, NULL) &&
+      !lb_adbc_asking_cancel(connection_of(obj))) {
     status = lb_error_set(&err, LB_INVALID_STATE,
                           "nothing runs on this connection itself that could be "
                           "cancelled; cancel its statements one by one");

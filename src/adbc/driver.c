@@ -78,29 +78,6 @@ static AdbcStatusCode connection_get_objects(struct AdbcConnection *connection, 
                 error);
 }
 
-static AdbcStatusCode connection_get_table_schema(struct AdbcConnection *connection,
-                                                  const char *catalog, const char *schema,
-                                                  const char *table,
-                                                  struct ArrowSchema *out,
-                                                  struct AdbcError *error) {
-  (void)catalog, (void)schema, (void)table, (void)out;
-  return refuse(
-      lb_adbc_of_connection(connection), "connection",
-      "GetTableSchema is not offered; execute SELECT * FROM <table> LIMIT 0 and "
-      "take its schema",
-      error);
-}
-
-static AdbcStatusCode connection_get_table_types(struct AdbcConnection *connection,
-                                                 struct ArrowArrayStream *out,
-                                                 struct AdbcError *error) {
-  (void)out;
-  return refuse(lb_adbc_of_connection(connection), "connection",
-                "GetTableTypes is not offered; query SELECT DISTINCT table_type FROM "
-                "information_schema.tables",
-                error);
-}
-
 static AdbcStatusCode connection_read_partition(struct AdbcConnection *connection,
                                                 const uint8_t *data, size_t len,
                                                 struct ArrowArrayStream *out,
@@ -210,8 +187,8 @@ static const struct AdbcDriver table = {
     .ConnectionCommit = lb_adbc_connection_commit,
     .ConnectionGetInfo = lb_adbc_connection_get_info,
     .ConnectionGetObjects = connection_get_objects,
-    .ConnectionGetTableSchema = connection_get_table_schema,
-    .ConnectionGetTableTypes = connection_get_table_types,
+    .ConnectionGetTableSchema = lb_adbc_connection_get_table_schema,
+    .ConnectionGetTableTypes = lb_adbc_connection_get_table_types,
     .ConnectionInit = lb_adbc_connection_init,
     .ConnectionNew = lb_adbc_connection_new,
     .ConnectionSetOption = connection_set_option,

@@ -7,6 +7,7 @@
 #define LB_ADBC_OBJECTS_H
 
 #include "adbc/object.h"
+#include "result/metadata.h"
 #include "result/statement.h"
 #include "session/session.h"
 
@@ -17,9 +18,13 @@ struct lb_adbc_database {
 
 struct lb_adbc_connection {
   struct lb_adbc_object base;
-  struct lb_call_slot slot;  /* Init and GetInfo, for Cancel */
+  struct lb_call_slot slot;  /* Init and GetInfo, for Cancel; the rest is in asking */
   struct lb_session *sess;   /* set before ready */
   struct lb_hb_stats *stats; /* set before ready */
+  struct {
+    struct lb_mutex mu;
+    struct lb_meta *latest LB_GUARDED_BY(mu); /* retained: what Cancel is meant for */
+  } asking;
 };
 
 struct lb_adbc_statement {
@@ -53,6 +58,15 @@ AdbcStatusCode lb_adbc_connection_get_info(struct AdbcConnection *connection,
                                            const uint32_t *codes, size_t code_count,
                                            struct ArrowArrayStream *out,
                                            struct AdbcError *error);
+
+AdbcStatusCode lb_adbc_connection_get_table_types(struct AdbcConnection *connection,
+                                                  struct ArrowArrayStream *out,
+                                                  struct AdbcError *error);
+AdbcStatusCode lb_adbc_connection_get_table_schema(struct AdbcConnection *connection,
+                                                   const char *catalog,
+                                                   const char *schema, const char *table,
+                                                   struct ArrowSchema *out,
+                                                   struct AdbcError *error);
 
 AdbcStatusCode lb_adbc_statement_new(struct AdbcConnection *connection,
                                      struct AdbcStatement *statement,

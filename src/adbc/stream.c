@@ -7,7 +7,8 @@
 #include "nanoarrow/nanoarrow.h"
 
 struct lb_adbc_stream {
-  struct lb_result *res;
+  const struct lb_adbc_source *source;
+  void *self;
   struct lb_io *io;
   AdbcStatusCode code; /* of the latest call; ADBC_STATUS_OK: it did not fail */
   /* ... and why. Filled anew by each call that fails: consumers are told not to release
@@ -44,21 +45,21 @@ static int get_schema(struct ArrowArrayStream *self, struct ArrowSchema *out) {
   enum lb_status status = check(stream, &err);
   if (status != LB_OK) return fail(stream, status, &err);
   struct ArrowSchema copy = {0};
-  if (ArrowSchemaDeepCopy(&lb_result_schema(stream->res)->arrow, &copy) != NANOARROW_OK) {
+  if (ArrowSchemaDeepCopy(stream->source->schema(stream->self), &copy) != NANOARROW_OK) {
     return fail(stream, lb_error_oom(&err, "a copy of the schema"), &err);
   }
   *out = copy;
   return 0;
 }
 
-/* A result that has failed goes on failing by itself. */
+/* A source that has failed goes on failing by itself. */
 static int get_next(struct ArrowArrayStream *self, struct ArrowArray *out) {
   struct lb_adbc_stream *stream = stream_of(self);
   struct lb_error err = LB_ERROR_INIT;
   forget_error(stream);
   enum lb_status status = check(stream, &err);
   struct ArrowArray array = {0};
-  if (status == LB_OK) status = lb_result_next(stream->res, &array, &err);
+  if (status == LB_OK) status = stream->source->next(stream->self, &array, &err);
   if (status != LB_OK) return fail(stream, status, &err);
   *out = array;
   return 0;
@@ -73,8 +74,7 @@ static void stream_release(struct ArrowArrayStream *self) {
   self->release = NULL;
   self->private_data = NULL;
   if (!lb_io_inherited(stream->io)) {
-    lb_result_close(stream->res, LB_HB_RELEASED);
-    lb_result_release(stream->res);
+    stream->source->release(stream->self);
     lb_io_release(stream->io);
   }
   lb_adbc_stream_destroy(stream);
@@ -94,16 +94,39 @@ void lb_adbc_stream_destroy(struct lb_adbc_stream *stream) {
   lb_free(stream);
 }
 
-void lb_adbc_stream_publish(struct lb_adbc_stream *stream_own, struct lb_result *res_own,
-                            struct lb_io *io, struct ArrowArrayStream *out) {
+void lb_adbc_stream_publish_source(struct lb_adbc_stream *stream_own,
+                                   const struct lb_adbc_source *source, void *self_own,
+                                   struct lb_io *io, struct ArrowArrayStream *out) {
   lb_io_retain(io);
   stream_own->io = io;
-  stream_own->res = res_own;
+  stream_own->source = source;
+  stream_own->self = self_own;
   *out = (struct ArrowArrayStream){.get_schema = get_schema,
                                    .get_next = get_next,
                                    .get_last_error = get_last_error,
                                    .release = stream_release,
                                    .private_data = stream_own};
+}
+
+static const struct ArrowSchema *result_schema(void *self) {
+  return &lb_result_schema(self)->arrow;
+}
+
+static enum lb_status result_next(void *self, struct ArrowArray *out,
+                                  struct lb_error *err) {
+  return lb_result_next(self, out, err);
+}
+
+static void result_release(void *self) {
+  lb_result_close(self, LB_HB_RELEASED);
+  lb_result_release(self);
+}
+
+void lb_adbc_stream_publish(struct lb_adbc_stream *stream_own, struct lb_result *res_own,
+                            struct lb_io *io, struct ArrowArrayStream *out) {
+  static const struct lb_adbc_source source = {result_schema, result_next,
+                                               result_release};
+  lb_adbc_stream_publish_source(stream_own, &source, res_own, io, out);
 }
 
 const struct AdbcError *lb_adbc_stream_error(struct ArrowArrayStream *stream,

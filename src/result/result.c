@@ -483,7 +483,7 @@ static enum lb_status take_reply(struct lb_result *res, struct lb_execute_call *
                                  struct lb_error *err) {
   const struct lb_op_head *head = &call->head;
   if (head->has_rows || head->has_metadata) {
-    LB_TRY(lb_page_load(&res->page, res->op->sess->backend, "ExecuteStatement",
+    LB_TRY(lb_page_load(&res->page, res->op->sess->backend, call->what,
                         &call->execute_reply, 0, true, err));
   }
   if (head->has_metadata) return take_schema(res, res->page.data.metadata, err);

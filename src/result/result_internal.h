@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making a result set, for statement.c; the one place where heartbeats are armed. */
+/* Making a result set, for statement.c and metadata.c; the one place where heartbeats are
+ * armed. */
 #ifndef LB_RESULT_RESULT_INTERNAL_H
 #define LB_RESULT_RESULT_INTERNAL_H
 
@@ -15,6 +16,19 @@ struct lb_result_options {
   int64_t max_bytes;
   bool prefetch;
 };
+
+/* A first page that comes with the reply is smaller than later ones, so that the first
+ * row is early; Databricks' own clients ask for as much. */
+#define LB_DIRECT_MAX_BYTES (10 * 1024 * 1024)
+
+/* What opts say of results of sess; origin decides the probe. */
+enum lb_status lb_result_options_read(struct lb_session *sess, struct lb_options *opts,
+                                      enum lb_op_origin origin,
+                                      struct lb_result_options *out,
+                                      struct lb_error *err) LB_MUST_USE;
+/* Runs call in slot, at most as long as opts allow a statement. */
+enum lb_status lb_result_run(struct lb_execute_call *call, struct lb_options *opts,
+                             struct lb_call_slot *slot, struct lb_error *err) LB_MUST_USE;
 
 /* From an execution that has finished. stats is retained. A fetch that this needs waits
  * in the maker's slot. On failure the operation has been closed. */

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "result/statement.h"
 
-#include "base/os.h"
 #include "result/result_internal.h"
 #include "session/session_internal.h"
-
-/* After the server's own time limit the client waits so much longer for it to say so. */
-#define TIMEOUT_GRACE_MS 5000
-/* A first page that comes with the reply is smaller than later ones, so that the first
- * row is early; Databricks' own clients ask for as much. */
-#define DIRECT_MAX_BYTES (10 * 1024 * 1024)
 
 struct lb_stmt {
   struct lb_session *sess;
@@ -110,53 +103,6 @@ static struct lb_result *latest_of(struct lb_stmt *stmt) {
   return res;
 }
 
-static bool switched_off(void) {
-  const char *word = lb_os_getenv("LAKEBEAT_HEARTBEAT");
-  bool on = true;
-  return word && lb_str_to_bool(lb_str_from(word), &on) && !on;
-}
-
-static enum lb_status probe_option(struct lb_stmt *stmt, enum lb_probe_kind *out,
-                                   struct lb_error *err) {
-  char *word = NULL;
-  LB_TRY(lb_options_text(stmt->opts, LB_OPT_HB_PROBE, &word, err));
-  *out = LB_PROBE_AUTO;
-  if (word) lb_probe_kind_parse(lb_str_from(word), out);
-  lb_free(word);
-  return LB_OK;
-}
-
-/* Checks even when the heartbeat is off, so that a wrong option never waits for the
- * day on which it is switched on. */
-static enum lb_status read_options(struct lb_stmt *stmt, struct lb_result_options *out,
-                                   struct lb_error *err) {
-  struct lb_options *opts = stmt->opts;
-  struct lb_hb_options *hb = &out->heartbeat;
-  enum lb_server_kind kind = lb_session_kind(stmt->sess);
-  hb->enabled = lb_options_bool(opts, LB_OPT_HB_ENABLED) && !switched_off();
-  hb->interval_ms = lb_options_int(opts, LB_OPT_HB_INTERVAL) * 1000;
-  hb->request_timeout_ms = lb_options_int(opts, LB_OPT_HB_REQUEST_TIMEOUT) * 1000;
-  hb->max_failures = (int32_t)lb_options_int(opts, LB_OPT_HB_MAX_FAILURES);
-  hb->max_failures_explicit = lb_options_is_set(opts, LB_OPT_HB_MAX_FAILURES);
-  hb->max_idle_ms = lb_options_int(opts, LB_OPT_HB_MAX_IDLE) * 1000;
-  hb->max_lifetime_ms = lb_options_int(opts, LB_OPT_HB_MAX_LIFETIME) * 1000;
-  LB_TRY(probe_option(stmt, &hb->probe, err));
-  LB_TRY(lb_server_choose_probe(kind, LB_OP_STATEMENT, hb->probe, &out->probe, err));
-  bool warn = false;
-  LB_TRY(lb_server_check_interval(kind, hb->interval_ms, &warn, err));
-  if (warn) {
-    lb_log(
-        lb_io_log(stmt->sess->io), LB_LOG_WARN, "hb",
-        "option databricks.heartbeat.interval_seconds = %lld is more than a third of the "
-        "time after which the server forgets a result",
-        (long long)(hb->interval_ms / 1000));
-  }
-  out->max_rows = lb_options_int(opts, LB_OPT_MAX_ROWS_PER_FETCH);
-  out->max_bytes = lb_options_int(opts, LB_OPT_MAX_BYTES_PER_FETCH);
-  out->prefetch = lb_options_int(opts, LB_OPT_PREFETCH_PAGES) > 0;
-  return LB_OK;
-}
-
 static void end_former(struct lb_stmt *stmt) {
   struct lb_result *res = latest_of(stmt);
   if (!res) return;
@@ -166,28 +112,16 @@ static void end_former(struct lb_stmt *stmt) {
 
 static enum lb_status run(struct lb_stmt *stmt, const struct lb_result_options *options,
                           struct lb_execute_call **out, struct lb_error *err) {
-  int64_t timeout_s = lb_options_int(stmt->opts, LB_OPT_QUERY_TIMEOUT);
   struct lb_execute_params params = {
       .sql = {(const char *)stmt->sql.data, stmt->sql.len},
-      .query_timeout_s = timeout_s,
+      .query_timeout_s = lb_options_int(stmt->opts, LB_OPT_QUERY_TIMEOUT),
       .arrow = !lb_options_word_is(stmt->opts, LB_OPT_ARROW, "off"),
       .max_rows = options->max_rows,
-      .max_bytes = LB_MIN(options->max_bytes, DIRECT_MAX_BYTES),
+      .max_bytes = LB_MIN(options->max_bytes, LB_DIRECT_MAX_BYTES),
   };
   struct lb_execute_call *call;
   LB_TRY(lb_execute_create(stmt->sess, &params, &call, err));
-  int64_t deadline_ms = LB_NEVER_MS;
-  if (timeout_s > 0) {
-    deadline_ms =
-        lb_ms_add(lb_io_now_ms(stmt->sess->io), timeout_s * 1000 + TIMEOUT_GRACE_MS);
-  }
-  enum lb_status status = lb_call_run(&stmt->slot, &call->base, deadline_ms, err);
-  /* A call that was given up goes on and may not be looked at. */
-  bool gave_up = lb_io_now_ms(stmt->sess->io) >= deadline_ms;
-  if (status == LB_TIMEOUT && (gave_up || call->head.state == LB_OP_TIMED_OUT)) {
-    lb_error_append(err, " (option databricks.query_timeout_seconds = %lld)",
-                    (long long)timeout_s);
-  }
+  enum lb_status status = lb_result_run(call, stmt->opts, &stmt->slot, err);
   if (status != LB_OK) {
     lb_call_release(&call->base);
     return status;
@@ -203,7 +137,7 @@ static enum lb_status execute(struct lb_stmt *stmt, uint64_t turn, struct lb_res
                         "the statement has no text; set a query before executing it");
   }
   struct lb_result_options options = {0};
-  LB_TRY(read_options(stmt, &options, err));
+  LB_TRY(lb_result_options_read(stmt->sess, stmt->opts, LB_OP_STATEMENT, &options, err));
   end_former(stmt);
   struct lb_hb_stats *stats;
   LB_TRY(lb_hb_stats_create(stmt->parent_stats, &stats, err));

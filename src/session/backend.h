@@ -58,8 +58,37 @@ enum lb_op_state {
 
 struct lb_execute_params {
   struct lb_str sql;
+  bool own; /* made by the driver: an answer that nobody asked for by this text */
   int64_t query_timeout_s;
   bool arrow;
+  int64_t max_rows; /* of a page that comes with the reply */
+  int64_t max_bytes;
+};
+
+/* A catalog call: a question about what the server holds, answered by a result set. */
+enum lb_catalog_call {
+  LB_CATALOG_TYPE_INFO,
+  LB_CATALOG_CATALOGS,
+  LB_CATALOG_SCHEMAS,
+  LB_CATALOG_TABLES,
+  LB_CATALOG_TABLE_TYPES,
+  LB_CATALOG_COLUMNS,
+  LB_CATALOG_PRIMARY_KEYS,
+  LB_CATALOG_CROSS_REFERENCE,
+  LB_CATALOG_CALL_COUNT
+};
+/* Texts with data NULL are left out. catalog is a name (of tables a pattern on some
+ * servers: see its answer through a filter); schema, table and column are patterns with
+ * `%`, `_` and the escape `\`, except in calls about keys, where all are names. What a
+ * call does not take is not looked at. */
+struct lb_catalog_params {
+  enum lb_catalog_call call;
+  struct lb_str catalog; /* of a cross reference: those of the referring (foreign) side */
+  struct lb_str schema;
+  struct lb_str table;
+  struct lb_str column;
+  struct lb_str *table_types; /* none: all */
+  int32_t table_type_count;
   int64_t max_rows; /* of a page that comes with the reply */
   int64_t max_bytes;
 };
@@ -136,6 +165,10 @@ struct lb_backend {
   enum lb_status (*build_execute)(const struct lb_server *server,
                                   const struct lb_execute_params *params,
                                   struct lb_request *req, struct lb_error *err);
+  enum lb_status (*build_catalog)(const struct lb_server *server,
+                                  const struct lb_catalog_params *params,
+                                  struct lb_request *req, struct lb_error *err);
+  /* The reply of an execution or of a catalog call. */
   enum lb_status (*read_execute)(const struct lb_request *req, struct lb_op_head *out,
                                  struct lb_error *err);
   enum lb_status (*build_poll)(const struct lb_op_handle *handle, struct lb_request *req,
@@ -166,8 +199,8 @@ struct lb_backend {
                               struct lb_error *err);
   /* Replies of cancel, close and end: a handle that is gone is success. */
   enum lb_status (*read_end)(const struct lb_request *req, struct lb_error *err);
-  /* The data of an execute (execute true), metadata or fetch reply. Not on the I/O
-   * thread. The views live as long as body and arena. */
+  /* The data of an execute, catalog, metadata or fetch reply; what is the request's. Not
+   * on the I/O thread. The views live as long as body and arena. */
   enum lb_status (*read_data)(struct lb_str body, const char *what,
                               struct lb_arena *arena, struct lb_reply_data *out,
                               struct lb_error *err);

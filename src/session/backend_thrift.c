@@ -208,12 +208,14 @@ static enum lb_status read_execute(const struct lb_request *req, struct lb_op_he
   lb_arena_init(&arena, LB_MEM_WIRE, HEAD_ARENA_BYTES);
   struct lb_t_execute_statement_resp resp = {0};
   enum lb_status status = open_reply(req, &head_execute_desc, &resp, &arena, err);
+  bool statement = strcmp(req->what, "ExecuteStatement") == 0;
   if (status == LB_OK)
-    status = lb_thrift_judge_status(resp.status, "statement failed", err);
+    status = lb_thrift_judge_status(resp.status,
+                                    statement ? "statement failed" : req->what, err);
   if (status != LB_OK) goto done;
   if (resp.operation_handle) {
     status = copy_id(resp.operation_handle->operation_id, out->handle.guid,
-                     out->handle.secret, "ExecuteStatement", err);
+                     out->handle.secret, req->what, err);
     if (status != LB_OK) goto done;
     out->has_handle = true;
     out->handle.type = resp.operation_handle->operation_type.v;
@@ -224,7 +226,7 @@ static enum lb_status read_execute(const struct lb_request *req, struct lb_op_he
     drop_failed_parts(resp.direct_results, out);
   }
   if (!out->has_handle && !out->closed_by_server) {
-    status = lb_error_set(err, LB_PROTOCOL, "ExecuteStatement: the reply has no handle");
+    status = lb_error_set(err, LB_PROTOCOL, "%s: the reply has no handle", req->what);
   }
 done:
   lb_arena_reset(&arena);
@@ -298,14 +300,16 @@ static enum lb_status read_data(struct lb_str body, const char *what,
                                 struct lb_error *err) {
   *out = (struct lb_reply_data){0};
   const struct lb_t_fetch_results_resp *page = NULL;
-  if (strcmp(what, "ExecuteStatement") == 0) {
+  bool metadata = strcmp(what, "GetResultSetMetadata") == 0;
+  if (!metadata && strcmp(what, "FetchResults") != 0) {
+    /* The replies of catalog calls have the layout of an execution's. */
     struct lb_t_execute_statement_resp resp = {0};
     LB_TRY(lb_thrift_read_reply(body, what, &lb_t_execute_statement_resp_desc, &resp,
                                 arena, err));
     if (!resp.direct_results) return LB_OK;
     out->metadata = resp.direct_results->result_set_metadata;
     page = resp.direct_results->result_set;
-  } else if (strcmp(what, "GetResultSetMetadata") == 0) {
+  } else if (metadata) {
     struct lb_t_get_result_set_metadata_resp *resp = lb_arena_alloc(arena, sizeof *resp);
     if (!resp) return lb_error_oom(err, "the result's metadata");
     LB_TRY(lb_thrift_read_reply(body, what, &lb_t_get_result_set_metadata_resp_desc, resp,
@@ -408,6 +412,7 @@ const struct lb_backend lb_backend_thrift = {
     .build_info = lb_thrift_build_info,
     .read_info = read_info,
     .build_execute = lb_thrift_build_execute,
+    .build_catalog = lb_thrift_build_catalog,
     .read_execute = read_execute,
     .build_poll = lb_thrift_build_poll,
     .read_poll = read_poll,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The procedure, each step on the I/O thread:
  *  1. Send ExecuteStatement. It is never repeated unless the server provably did not
- *     get it or refused it (429, 503).
+ *     get it or refused it (429, 503). A catalog call takes the same way, and may be
+ *     repeated.
  *  2. While the operation lives, poll. Servers block in a status call for some
  *     seconds, so the next poll follows at once; from one that answers at once the
  *     polls back off from POLL_FIRST_MS, doubling, to POLL_MOST_MS.
@@ -47,6 +48,9 @@ static void exec_end(struct lb_execute_call *call, struct lb_io *io,
     lb_op_send_close(call->op, io);
   }
   if (status != LB_OK) lb_error_set_query_id(err, call->op->query_id);
+  if (status != LB_OK && call->op->own && call->op->origin == LB_OP_STATEMENT) {
+    lb_error_append(err, " (in a statement that the driver made itself)");
+  }
   struct lb_op *op = call->op;
   lb_op_retain(op);
   bool taken = lb_call_finish(&call->base, status, err);
@@ -230,9 +234,9 @@ static const struct lb_call_ops exec_ops = {
     .destroy = exec_destroy,
 };
 
-enum lb_status lb_execute_create(struct lb_session *sess,
-                                 const struct lb_execute_params *params,
-                                 struct lb_execute_call **out, struct lb_error *err) {
+/* The call without its request's body. */
+static enum lb_status exec_create(struct lb_session *sess, enum lb_op_origin origin,
+                                  struct lb_execute_call **out, struct lb_error *err) {
   struct lb_execute_call *call = lb_alloc_zero(LB_MEM_MISC, sizeof *call);
   if (!call) return lb_error_oom(err, "the execution of a statement");
   lb_buf_init(&call->execute_reply, LB_MEM_IO, SIZE_MAX);
@@ -244,17 +248,48 @@ enum lb_status lb_execute_create(struct lb_session *sess,
     lb_free(call);
     return status;
   }
-  status = lb_op_create(sess, LB_OP_STATEMENT, &call->op, err);
+  status = lb_op_create(sess, origin, &call->op, err);
   if (status == LB_OK) status = lb_session_request(sess, &call->req, err);
-  if (status == LB_OK) {
-    status = sess->backend->build_execute(&sess->server, params, call->req, err);
+  if (status != LB_OK) {
+    lb_call_release(&call->base);
+    return status;
   }
+  *out = call;
+  return LB_OK;
+}
+
+static enum lb_status exec_built(struct lb_execute_call *call, enum lb_status status,
+                                 struct lb_execute_call **out) {
   if (status != LB_OK) {
     lb_call_release(&call->base);
     return status;
   }
   call->req->ctx = call;
   call->req->done = exec_answered;
+  call->what = call->req->what;
   *out = call;
   return LB_OK;
+}
+
+enum lb_status lb_execute_create(struct lb_session *sess,
+                                 const struct lb_execute_params *params,
+                                 struct lb_execute_call **out, struct lb_error *err) {
+  struct lb_execute_call *call;
+  LB_TRY(exec_create(sess, LB_OP_STATEMENT, &call, err));
+  call->op->own = params->own;
+  enum lb_status status =
+      sess->backend->build_execute(&sess->server, params, call->req, err);
+  return exec_built(call, status, out);
+}
+
+enum lb_status lb_execute_create_catalog(struct lb_session *sess,
+                                         const struct lb_catalog_params *params,
+                                         struct lb_execute_call **out,
+                                         struct lb_error *err) {
+  struct lb_execute_call *call;
+  LB_TRY(exec_create(sess, LB_OP_METADATA, &call, err));
+  call->op->own = true;
+  enum lb_status status =
+      sess->backend->build_catalog(&sess->server, params, call->req, err);
+  return exec_built(call, status, out);
 }

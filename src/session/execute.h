@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Executing a statement: sent, polled until it ends, its metadata fetched, all on the
- * I/O thread, while the caller waits or not. Start, done, wait and cancel are those of
- * lb_call; a caller that gives up leaves an orphan behind that cancels and closes
- * whatever the server makes of it. */
+/* Executing a statement or a catalog call: sent, polled until it ends, its metadata
+ * fetched, all on the I/O thread, while the caller waits or not. Start, done, wait and
+ * cancel are those of lb_call; a caller that gives up leaves an orphan behind that
+ * cancels and closes whatever the server makes of it. */
 #ifndef LB_SESSION_EXECUTE_H
 #define LB_SESSION_EXECUTE_H
 
@@ -12,6 +12,7 @@
 struct lb_execute_call {
   struct lb_call base;
   struct lb_op *op; /* retained */
+  const char *what; /* the method: "ExecuteStatement", "GetTables" */
 
   /* After the call has finished with LB_OK, for its starter only. */
   struct lb_op_head head;
@@ -31,6 +32,11 @@ enum lb_status lb_execute_create(struct lb_session *sess,
                                  const struct lb_execute_params *params,
                                  struct lb_execute_call **out,
                                  struct lb_error *err) LB_MUST_USE;
+/* The same for a catalog call: an operation of origin LB_OP_METADATA. */
+enum lb_status lb_execute_create_catalog(struct lb_session *sess,
+                                         const struct lb_catalog_params *params,
+                                         struct lb_execute_call **out,
+                                         struct lb_error *err) LB_MUST_USE;
 /* lb_call_run(slot, &call->base, ...) executes; lb_call_release(&call->base) frees. */
 
 #endif

@@ -25,6 +25,7 @@ struct lb_op {
   atomic_uint refs;
   struct lb_session *sess;
   enum lb_op_origin origin;
+  bool own; /* the driver's: a catalog call, or a statement that it made itself */
   bool has_handle;
   struct lb_op_handle handle;
   char query_id[40];          /* the guid as text; "" without a handle */

@@ -16,6 +16,29 @@
  * swept every 5). */
 #define EVICT_WINDOW_DEFAULT_MS (25 * MINUTE_MS)
 
+/* Documented: USE CATALOG, USE SCHEMA, current_catalog, current_schema, DESCRIBE TABLE
+ * EXTENDED, and information_schema in each catalog. */
+#define DATABRICKS_CATALOG \
+  {.catalogs = true, \
+   .catalog_in_names = true, \
+   .keys = true, \
+   .statistics = true, \
+   .ask_catalog = "SELECT current_catalog()", \
+   .ask_schema = "SELECT current_schema()", \
+   .use_catalog = "USE CATALOG ", \
+   .use_schema = "USE SCHEMA "}
+/* Measured: GetCatalogs has no rows, and the catalog's name is empty in what the other
+ * calls answer; they look into the session catalog alone. Documented: SET CATALOG (3.2),
+ * current_catalog (3.1); without NAMESPACE a name in USE could be a catalog's. */
+#define SPARK_CATALOG \
+  {.only_catalog = "spark_catalog", \
+   .catalog_in_names = true, \
+   .statistics = true, \
+   .ask_catalog = "SELECT current_catalog()", \
+   .ask_schema = "SELECT current_database()", \
+   .use_catalog = "SET CATALOG ", \
+   .use_schema = "USE NAMESPACE "}
+
 /* A row per kind; what a zero stands for is said in the header. */
 static const struct {
   const char *word;
@@ -28,6 +51,8 @@ static const struct {
                 {
                     .evict_window_ms = EVICT_WINDOW_DEFAULT_MS,
                     .ask_schema_after_finish_only = true,
+                    .catalog = {.ask_schema = "SELECT current_database()",
+                                .use_schema = "USE "},
                 },
         },
     [LB_KIND_DATABRICKS] =
@@ -47,6 +72,7 @@ static const struct {
                     .arrow_results = true,
                     .reliable_has_more = true,
                     .start_row_offset = true,
+                    .catalog = DATABRICKS_CATALOG,
                 },
         },
     [LB_KIND_SPARK] =
@@ -63,6 +89,7 @@ static const struct {
                      * so for the life of the operation. hasMoreRows is false in every
                      * reply. */
                     .ask_schema_after_finish_only = true,
+                    .catalog = SPARK_CATALOG,
                 },
         },
     [LB_KIND_HIVE] =
@@ -77,6 +104,10 @@ static const struct {
                      * the schema is right while running; pages are cut to 10,000 rows
                      * (hive.server2.thrift.resultset.max.fetch.size). */
                     .max_rows_cap = 10000,
+                    /* hive.resultset.use.unique.column.names is on by default. */
+                    .catalog = {.table_in_names = true,
+                                .ask_schema = "SELECT current_database()",
+                                .use_schema = "USE "},
                 },
         },
     [LB_KIND_KYUUBI] =
@@ -90,6 +121,7 @@ static const struct {
                     .evict_window_ms = 185 * MINUTE_MS,
                     .ask_schema_after_finish_only =
                         true, /* as the Spark engine behind it */
+                    .catalog = SPARK_CATALOG,
                 },
         },
 };

@@ -49,6 +49,22 @@ enum lb_op_rpc {
   LB_RPC_COUNT
 };
 
+/* What a kind knows of catalogs, and how it is asked. Statements are whole, or end before
+ * a quoted name. */
+struct lb_catalog_facts {
+  bool catalogs; /* objects live in catalogs; else in one that has no name */
+  /* What SQL calls the catalog without a name, as a filter may too; NULL: nothing. */
+  const char *only_catalog;
+  bool catalog_in_names;   /* <catalog>.<schema>.<table> is understood */
+  bool table_in_names;     /* SELECT * names a column <table>.<column> */
+  bool keys;               /* <catalog>.information_schema holds keys */
+  bool statistics;         /* DESCRIBE TABLE EXTENDED tells them */
+  const char *ask_catalog; /* NULL: it has no name */
+  const char *ask_schema;
+  const char *use_catalog; /* NULL: there is one only */
+  const char *use_schema;
+};
+
 struct lb_server_facts {
   int64_t idle_limit_ms; /* an idle operation is kept at least so long; 0 not known */
   int64_t
@@ -60,6 +76,7 @@ struct lb_server_facts {
   bool start_row_offset;  /* replies carry real offsets */
   bool ask_schema_after_finish_only;
   int64_t max_rows_cap; /* pages are silently cut to so many rows; 0 no cap known */
+  struct lb_catalog_facts catalog;
 };
 const struct lb_server_facts *lb_server_facts(enum lb_server_kind kind);
 /* True when a confirmed rpc resets the operation's idle clock (rule 3.3). */

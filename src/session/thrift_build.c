@@ -1,28 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/thrift_backend_parts.h"
 
-/* Requests are small but for the SQL text. */
-#define MAX_REQUEST_BYTES (256u * 1024u * 1024u)
-#define MAX_CONTROL_REPLY_BYTES (512u * 1024u * 1024u)
-#define MAX_DATA_REPLY_BYTES ((size_t)INT32_MAX)
 /* Nobody waits for a cancel or close, so it need not wait long for a server either. */
 #define END_TIMEOUT_MS 30000
 
 /* The highest Databricks version this code knows: parameters came with V8. */
 #define CLIENT_PROTOCOL LB_T_PROTOCOL_SPARK_V8
 
-/* A handle as the wire wants it, without heap. */
-struct wire_session {
-  struct lb_t_handle_identifier id;
-  struct lb_t_session_handle handle;
-};
 struct wire_operation {
   struct lb_t_handle_identifier id;
   struct lb_t_operation_handle handle;
 };
 
-static struct lb_t_session_handle *session_handle(struct wire_session *wire,
-                                                  const struct lb_server *server) {
+struct lb_t_session_handle *lb_thrift_session_handle(struct lb_thrift_session *wire,
+                                                     const struct lb_server *server) {
   wire->id.guid = (struct lb_str){(const char *)server->guid, sizeof server->guid};
   wire->id.secret = (struct lb_str){(const char *)server->secret, sizeof server->secret};
   wire->handle.session_id = &wire->id;
@@ -40,24 +31,24 @@ static struct lb_t_operation_handle *operation_handle(struct wire_operation *wir
   return &wire->handle;
 }
 
-static enum lb_status write_call(struct lb_request *req, const char *method,
-                                 const struct lb_tstruct *desc, const void *msg,
-                                 struct lb_error *err) {
+enum lb_status lb_thrift_write_request(struct lb_request *req, const char *method,
+                                       const struct lb_tstruct *desc, const void *msg,
+                                       struct lb_error *err) {
   req->what = method;
   lb_buf_reset(&req->body);
-  lb_buf_init(&req->body, LB_MEM_IO, MAX_REQUEST_BYTES);
+  lb_buf_init(&req->body, LB_MEM_IO, LB_THRIFT_MAX_REQUEST_BYTES);
   LB_TRY(lb_thrift_write_call(&req->body, method, 1, desc, msg, err));
   return lb_buf_check(&req->body, method, err);
 }
 
-static void as_control(struct lb_request *req, enum lb_repeat repeat) {
+void lb_thrift_as_control(struct lb_request *req, enum lb_repeat repeat) {
   req->req_class = LB_REQ_CONTROL;
   req->repeat = repeat;
-  req->max_reply_bytes = MAX_CONTROL_REPLY_BYTES;
+  req->max_reply_bytes = LB_THRIFT_MAX_CONTROL_REPLY_BYTES;
 }
 
 static void as_end(struct lb_request *req) {
-  as_control(req, LB_REPEAT_SAFE);
+  lb_thrift_as_control(req, LB_REPEAT_SAFE);
   req->req_class = LB_REQ_END;
   req->holds_exit = true;
   req->timeout_ms = END_TIMEOUT_MS;
@@ -138,8 +129,9 @@ enum lb_status lb_thrift_build_open(const struct lb_open_params *params,
     msg.can_use_multiple_catalogs = LB_T_BOOL(true);
     if (params->catalog.data || params->schema.data) msg.initial_namespace = &names;
   }
-  as_control(req, LB_REPEAT_SAFE);
-  status = write_call(req, "OpenSession", &lb_t_open_session_req_desc, &msg, err);
+  lb_thrift_as_control(req, LB_REPEAT_SAFE);
+  status =
+      lb_thrift_write_request(req, "OpenSession", &lb_t_open_session_req_desc, &msg, err);
 done:
   lb_arena_reset(&confs.arena);
   return status;
@@ -147,19 +139,19 @@ done:
 
 enum lb_status lb_thrift_build_info(const struct lb_server *server, int32_t info,
                                     struct lb_request *req, struct lb_error *err) {
-  struct wire_session wire = {0};
+  struct lb_thrift_session wire = {0};
   struct lb_t_get_info_req msg = {
-      .session_handle = session_handle(&wire, server),
+      .session_handle = lb_thrift_session_handle(&wire, server),
       .info_type = LB_T_I32(info),
   };
-  as_control(req, LB_REPEAT_SAFE);
-  return write_call(req, "GetInfo", &lb_t_get_info_req_desc, &msg, err);
+  lb_thrift_as_control(req, LB_REPEAT_SAFE);
+  return lb_thrift_write_request(req, "GetInfo", &lb_t_get_info_req_desc, &msg, err);
 }
 
 enum lb_status lb_thrift_build_execute(const struct lb_server *server,
                                        const struct lb_execute_params *params,
                                        struct lb_request *req, struct lb_error *err) {
-  struct wire_session wire = {0};
+  struct lb_thrift_session wire = {0};
   struct lb_t_spark_get_direct_results direct = {LB_T_I64(params->max_rows),
                                                  LB_T_I64(params->max_bytes)};
   /* Intervals stay text: Arrow's year-month interval is read by few consumers. */
@@ -171,7 +163,7 @@ enum lb_status lb_thrift_build_execute(const struct lb_server *server,
       .null_type_as_arrow = LB_T_BOOL(true),
   };
   struct lb_t_execute_statement_req msg = {
-      .session_handle = session_handle(&wire, server),
+      .session_handle = lb_thrift_session_handle(&wire, server),
       .statement = params->sql,
       .run_async = LB_T_BOOL(true),
   };
@@ -186,9 +178,10 @@ enum lb_status lb_thrift_build_execute(const struct lb_server *server,
       msg.use_arrow_native_types = &types;
     }
   }
-  as_control(req, LB_REPEAT_IF_NOT_RECEIVED);
-  req->max_reply_bytes = MAX_DATA_REPLY_BYTES;
-  return write_call(req, "ExecuteStatement", &lb_t_execute_statement_req_desc, &msg, err);
+  lb_thrift_as_control(req, LB_REPEAT_IF_NOT_RECEIVED);
+  req->max_reply_bytes = LB_THRIFT_MAX_DATA_REPLY_BYTES;
+  return lb_thrift_write_request(req, "ExecuteStatement",
+                                 &lb_t_execute_statement_req_desc, &msg, err);
 }
 
 enum lb_status lb_thrift_build_poll(const struct lb_op_handle *handle,
@@ -196,9 +189,9 @@ enum lb_status lb_thrift_build_poll(const struct lb_op_handle *handle,
   struct wire_operation wire;
   struct lb_t_get_operation_status_req msg = {.operation_handle =
                                                   operation_handle(&wire, handle)};
-  as_control(req, LB_REPEAT_SAFE);
-  return write_call(req, "GetOperationStatus", &lb_t_get_operation_status_req_desc, &msg,
-                    err);
+  lb_thrift_as_control(req, LB_REPEAT_SAFE);
+  return lb_thrift_write_request(req, "GetOperationStatus",
+                                 &lb_t_get_operation_status_req_desc, &msg, err);
 }
 
 enum lb_status lb_thrift_build_metadata(const struct lb_op_handle *handle,
@@ -206,9 +199,9 @@ enum lb_status lb_thrift_build_metadata(const struct lb_op_handle *handle,
   struct wire_operation wire;
   struct lb_t_get_result_set_metadata_req msg = {.operation_handle =
                                                      operation_handle(&wire, handle)};
-  as_control(req, LB_REPEAT_SAFE);
-  return write_call(req, "GetResultSetMetadata", &lb_t_get_result_set_metadata_req_desc,
-                    &msg, err);
+  lb_thrift_as_control(req, LB_REPEAT_SAFE);
+  return lb_thrift_write_request(req, "GetResultSetMetadata",
+                                 &lb_t_get_result_set_metadata_req_desc, &msg, err);
 }
 
 enum lb_status lb_thrift_build_fetch(const struct lb_server *server,
@@ -225,10 +218,11 @@ enum lb_status lb_thrift_build_fetch(const struct lb_server *server,
     msg.max_bytes = LB_T_I64(params->max_bytes);
     msg.start_row_offset = LB_T_I64(params->start_row);
   }
-  as_control(req, LB_REPEAT_IF_NOT_RECEIVED);
+  lb_thrift_as_control(req, LB_REPEAT_IF_NOT_RECEIVED);
   req->req_class = LB_REQ_FETCH;
-  req->max_reply_bytes = MAX_DATA_REPLY_BYTES;
-  return write_call(req, "FetchResults", &lb_t_fetch_results_req_desc, &msg, err);
+  req->max_reply_bytes = LB_THRIFT_MAX_DATA_REPLY_BYTES;
+  return lb_thrift_write_request(req, "FetchResults", &lb_t_fetch_results_req_desc, &msg,
+                                 err);
 }
 
 enum lb_status lb_thrift_build_probe(const struct lb_op_handle *handle,
@@ -249,13 +243,14 @@ enum lb_status lb_thrift_build_probe(const struct lb_op_handle *handle,
           .orientation = LB_T_I32(LB_T_FETCH_NEXT),
           .max_rows = LB_T_I64(0),
       };
-      status = write_call(req, "FetchResults", &lb_t_fetch_results_req_desc, &msg, err);
+      status = lb_thrift_write_request(req, "FetchResults", &lb_t_fetch_results_req_desc,
+                                       &msg, err);
       break;
     }
     default:
       return lb_error_set(err, LB_INTERNAL, "no probe was chosen");
   }
-  as_control(req, LB_REPEAT_NEVER);
+  lb_thrift_as_control(req, LB_REPEAT_NEVER);
   req->req_class = LB_REQ_PROBE;
   req->heartbeat = true;
   return status;
@@ -267,7 +262,8 @@ enum lb_status lb_thrift_build_cancel(const struct lb_op_handle *handle,
   struct lb_t_cancel_operation_req msg = {.operation_handle =
                                               operation_handle(&wire, handle)};
   as_end(req);
-  return write_call(req, "CancelOperation", &lb_t_cancel_operation_req_desc, &msg, err);
+  return lb_thrift_write_request(req, "CancelOperation", &lb_t_cancel_operation_req_desc,
+                                 &msg, err);
 }
 
 enum lb_status lb_thrift_build_close(const struct lb_op_handle *handle,
@@ -276,14 +272,17 @@ enum lb_status lb_thrift_build_close(const struct lb_op_handle *handle,
   struct lb_t_close_operation_req msg = {.operation_handle =
                                              operation_handle(&wire, handle)};
   as_end(req);
-  return write_call(req, "CloseOperation", &lb_t_close_operation_req_desc, &msg, err);
+  return lb_thrift_write_request(req, "CloseOperation", &lb_t_close_operation_req_desc,
+                                 &msg, err);
 }
 
 enum lb_status lb_thrift_build_end(const struct lb_server *server, struct lb_request *req,
                                    struct lb_error *err) {
-  struct wire_session wire = {0};
-  struct lb_t_close_session_req msg = {.session_handle = session_handle(&wire, server)};
+  struct lb_thrift_session wire = {0};
+  struct lb_t_close_session_req msg = {.session_handle =
+                                           lb_thrift_session_handle(&wire, server)};
   as_end(req);
   req->req_class = LB_REQ_END_SESSION;
-  return write_call(req, "CloseSession", &lb_t_close_session_req_desc, &msg, err);
+  return lb_thrift_write_request(req, "CloseSession", &lb_t_close_session_req_desc, &msg,
+                                 err);
 }
