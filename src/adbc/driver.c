@@ -64,20 +64,6 @@ static AdbcStatusCode refuse(const struct lb_adbc_object *obj, const char *name,
   return lb_adbc_finish(status, &err, error);
 }
 
-static AdbcStatusCode connection_get_objects(struct AdbcConnection *connection, int depth,
-                                             const char *catalog, const char *schema,
-                                             const char *table, const char **table_types,
-                                             const char *column,
-                                             struct ArrowArrayStream *out,
-                                             struct AdbcError *error) {
-  (void)depth, (void)catalog, (void)schema, (void)table, (void)table_types;
-  (void)column, (void)out;
-  return refuse(lb_adbc_of_connection(connection), "connection",
-                "GetObjects is not offered; query information_schema.schemata, .tables "
-                "and .columns, or use SHOW",
-                error);
-}
-
 static AdbcStatusCode connection_read_partition(struct AdbcConnection *connection,
                                                 const uint8_t *data, size_t len,
                                                 struct ArrowArrayStream *out,
@@ -186,7 +172,7 @@ static const struct AdbcDriver table = {
 
     .ConnectionCommit = lb_adbc_connection_commit,
     .ConnectionGetInfo = lb_adbc_connection_get_info,
-    .ConnectionGetObjects = connection_get_objects,
+    .ConnectionGetObjects = lb_adbc_connection_get_objects,
     .ConnectionGetTableSchema = lb_adbc_connection_get_table_schema,
     .ConnectionGetTableTypes = lb_adbc_connection_get_table_types,
     .ConnectionInit = lb_adbc_connection_init,

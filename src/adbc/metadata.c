@@ -176,7 +176,7 @@ static enum lb_status append_table(struct lb_buf *sql,
 }
 
 /* Servers tell it by class, by SQLSTATE or, Hive, in words. */
-static bool says_missing(const struct lb_error *err) {
+bool lb_adbc_says_missing(const struct lb_error *err) {
   static const char *const classes[] = {"TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND",
                                         "CATALOG_NOT_FOUND", "NO_SUCH_CATALOG_EXCEPTION",
                                         "REQUIRES_SINGLE_PART_NAMESPACE"};
@@ -242,7 +242,7 @@ static enum lb_status table_schema(struct lb_meta *meta, const char *catalog,
     return LB_OK;
   }
   if (found.release != NULL) found.release(&found);
-  if (!says_missing(err)) return status;
+  if (!lb_adbc_says_missing(err)) return status;
   err->status = LB_NOT_FOUND;
   return LB_NOT_FOUND;
 }

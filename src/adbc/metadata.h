@@ -16,6 +16,9 @@ enum lb_status lb_adbc_asking_begin(struct lb_adbc_connection *conn, struct lb_m
 /* Nothing is left to be cancelled; gives the reference back. */
 void lb_adbc_asking_end(struct lb_meta *meta);
 
+/* The failure says that a table, schema or catalog is not there. */
+bool lb_adbc_says_missing(const struct lb_error *err);
+
 /* Column types and names of a schema that is being built. */
 int lb_adbc_child(struct ArrowSchema *schema, enum ArrowType type, const char *name);
 int lb_adbc_child_required(struct ArrowSchema *schema, enum ArrowType type,

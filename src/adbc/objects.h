@@ -62,6 +62,12 @@ AdbcStatusCode lb_adbc_connection_get_info(struct AdbcConnection *connection,
 AdbcStatusCode lb_adbc_connection_get_table_types(struct AdbcConnection *connection,
                                                   struct ArrowArrayStream *out,
                                                   struct AdbcError *error);
+AdbcStatusCode lb_adbc_connection_get_objects(struct AdbcConnection *connection,
+                                              int depth, const char *catalog,
+                                              const char *schema, const char *table,
+                                              const char **types, const char *column,
+                                              struct ArrowArrayStream *out,
+                                              struct AdbcError *error);
 AdbcStatusCode lb_adbc_connection_get_table_schema(struct AdbcConnection *connection,
                                                    const char *catalog,
                                                    const char *schema, const char *table,
