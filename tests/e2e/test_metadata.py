@@ -29,6 +29,8 @@ from harness import (
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cannot disable autocommit")
 KINDS = ["databricks", "spark", "hive"]
+#: Nothing here waits for a deadline.
+PATIENT = {"databricks.request_timeout_seconds": "60"}
 
 
 def stream(handle: Any) -> pa.Table:
@@ -41,13 +43,13 @@ def schema(handle: Any) -> pa.Schema:
 
 @contextlib.contextmanager
 def python(w: Warehouse, **options: str) -> Iterator[dbapi.Connection]:
-    with dbapi.connect(DRIVER, db_kwargs={**login(w), **DEADLINES, **options}) as made:
+    with dbapi.connect(DRIVER, db_kwargs={**login(w), **DEADLINES, **PATIENT, **options}) as made:
         yield made
 
 
 @pytest.fixture
 def conn(w: Warehouse) -> Iterator[AdbcConnection]:
-    with connected(w) as made:
+    with connected(w, PATIENT) as made:
         yield made
 
 
@@ -74,7 +76,7 @@ def table(conn: AdbcConnection, name: str, columns: str) -> Iterator[str]:
 
 
 def test_table_types(engine: Warehouse) -> None:
-    with connected(engine) as conn:
+    with connected(engine, PATIENT) as conn:
         found = stream(conn.get_table_types())
     assert found.schema == pa.schema([pa.field("table_type", pa.string(), nullable=False)])
     types = found.column(0).to_pylist()
@@ -89,7 +91,7 @@ def test_table_types(engine: Warehouse) -> None:
 
 def test_table_schema_is_that_of_reading_it(engine: Warehouse) -> None:
     columns = "id BIGINT, name STRING, price DECIMAL(10,2), at TIMESTAMP, day DATE, bits BINARY"
-    with connected(engine) as conn, table(conn, "t_schema", columns):
+    with connected(engine, PATIENT) as conn, table(conn, "t_schema", columns):
         found = schema(conn.get_table_schema(None, None, "t_schema"))
         with run(conn, "SELECT id, name, price, at, day, bits FROM t_schema") as read:
             real = table_of(read).schema
@@ -115,7 +117,7 @@ def test_table_schema_takes_names_literally(conn: AdbcConnection) -> None:
 
 
 def test_table_schema_of_what_is_not_there(engine: Warehouse) -> None:
-    with connected(engine) as conn, table(conn, "t_there", "a INT"):
+    with connected(engine, PATIENT) as conn, table(conn, "t_there", "a INT"):
         for names in ((None, None, "nix"), ("nocat", "default", "t_there"), (None, "no", "t_there")):
             error = failure(conn.get_table_schema, *names)
             assert error.status_code == AdbcStatusCode.NOT_FOUND, str(error)
