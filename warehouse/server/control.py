@@ -200,7 +200,7 @@ class Control:
     def _count(self, what: str, body: dict) -> int:
         wh, ident = self.wh, body.get("operation")
         if what in TOTALS:
-            return int(wh.describe()[what])
+            return wh.total(what)
         op = self._known(str(ident)) if ident else None
         if what in FLAGS:
             return sum(_has(one, what) for one in ([op] if op else wh.known.values()))

@@ -246,6 +246,18 @@ class Warehouse:
             "last_contact": round(self.clock.wall(sess.contact.last), 3),
         }
 
+    def total(self, what: str) -> int:
+        """One of the numbers of ``describe`` that somebody may be waiting for; asked
+        after every request, so it has to be cheap.
+        """
+        return {
+            "sessions_open": len(self.sessions),
+            "operations_open": len(self.operations),
+            "connections_open": len(self.connections),
+            "in_flight": self.stats.in_flight,
+            "held": self.faults.held,
+        }[what]
+
     def describe(self) -> dict:
         return {
             "personality": self.personality.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from .options import Options, parse
 PR_SET_PDEATHSIG = 1
 PARENT_CHECK_SECONDS = 1.0
 BACKLOG = 1024
+GC_THRESHOLDS = (20_000, 20, 50)
 
 
 class CannotStart(Exception):
@@ -87,6 +89,10 @@ class Server:
         self.storage_socket = _listen(options.host, options.storage_port, "--storage-port")
         warehouse = await self._serve(main_socket, control_socket)
         sweeper = loop.create_task(warehouse.sweeper.run())
+        # Ten thousand open results are a million objects; to look through all of them
+        # often would hold every reply up.
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         print(
             json.dumps(self._announcement(warehouse, main_socket, control_socket)),
             flush=True,

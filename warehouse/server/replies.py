@@ -229,26 +229,34 @@ def progress(op: Operation) -> t.TProgressUpdateResp:
 _NO_FIELDS = pa.schema([]).serialize().to_pybytes()
 
 
-def _qualifiers(column: WireColumn) -> dict[str, t.TTypeQualifierValue]:
-    if column.type_id != t.TTypeId.DECIMAL_TYPE:
-        return {}
-    return {
-        "precision": t.TTypeQualifierValue(i32Value=column.precision),
-        "scale": t.TTypeQualifierValue(i32Value=column.scale),
+_CHAR_TYPES = {"CHAR": t.TTypeId.CHAR_TYPE, "VARCHAR": t.TTypeId.VARCHAR_TYPE}
+
+
+def _wire_type(
+    column: Any, personality: Personality
+) -> tuple[int, dict[str, t.TTypeQualifierValue]]:
+    """Type and qualifiers.  Databricks calls a column of CHAR(n) STRING."""
+    found = {}
+    if column.type_id == t.TTypeId.DECIMAL_TYPE:
+        found = {"precision": column.precision, "scale": column.scale}
+    kind = column.type_id
+    char_type = getattr(column, "char_type", "")
+    if char_type and not personality.databricks:
+        kind, found = _CHAR_TYPES[char_type], {"characterMaximumLength": column.length}
+    return kind, {
+        name: t.TTypeQualifierValue(i32Value=value) for name, value in found.items()
     }
 
 
 def table_schema(columns: list, personality: Personality) -> t.TTableSchema:
     made = []
     for number, column in enumerate(columns, personality.first_position):
-        found = _qualifiers(column)
+        kind, found = _wire_type(column, personality)
         qualifiers = None
         if found or personality.name == "spark":
             qualifiers = t.TTypeQualifiers(qualifiers=found)
         entry = t.TTypeEntry(
-            primitiveEntry=t.TPrimitiveTypeEntry(
-                type=column.type_id, typeQualifiers=qualifiers
-            )
+            primitiveEntry=t.TPrimitiveTypeEntry(type=kind, typeQualifiers=qualifiers)
         )
         comment = None if personality.name == "hive" else ""
         described = t.TTypeDesc(types=[entry])

@@ -29,6 +29,8 @@ def cast(x: X, target: Type, ansi: bool = True, safe: bool = False) -> X:
     """CAST(x AS target) in ANSI mode; else bad text gives NULL; safe: every bad value does."""
     if x.type == target:
         return X(x.sql, target, x.const)
+    if x.type.kind == target.kind == "STRING":
+        return X(_fitted(x, target), target, None if target.unit == "CHAR" else x.const)
     safe = safe or (not ansi and x.type.kind == "STRING")
     sql = _cast_sql(x, target, "TRY_CAST" if safe else "CAST")
     if sql is None:
@@ -41,6 +43,14 @@ def cast(x: X, target: Type, ansi: bool = True, safe: bool = False) -> X:
     return X(sql, target)
 
 
+def _fitted(x: X, target: Type) -> str:
+    """Text for a column of CHAR(n) or VARCHAR(n), which refuses what is too long."""
+    if not target.bounded or (x.type.bounded and x.type.precision <= target.precision):
+        if target.unit != "CHAR":
+            return x.sql
+    return f"{LIB}.lb_{target.unit.lower()}({x.sql}, {target.precision})"
+
+
 def _cast_sql(x: X, target: Type, word: str) -> str | None:
     source = x.type.kind
     if source == "VOID":
@@ -50,7 +60,10 @@ def _cast_sql(x: X, target: Type, word: str) -> str | None:
     if target.kind == "VARIANT":
         return x.sql if source == "VARIANT" else to_json(x)
     if target.kind == "STRING":
-        return _to_string(x)
+        made = _to_string(x)
+        if made is None or not target.bounded:
+            return made
+        return _fitted(X(made, t.STRING), target)
     if source == "STRING":
         return _from_string(x, target, word)
     if target.is_numeric():
@@ -231,6 +244,8 @@ def common(a: Type, b: Type, literal: bool = False) -> Type | None:
         return _common_number(a, b)
     if a.kind in _TIME_ORDER and b.kind in _TIME_ORDER:
         return max(a, b, key=lambda k: _TIME_ORDER.index(k.kind))
+    if a.kind == b.kind == "STRING":
+        return t.STRING
     if "STRING" in (a.kind, b.kind):
         return _common_string(b if a.kind == "STRING" else a)
     if a.kind == b.kind and a.kind in ("YM", "DT"):

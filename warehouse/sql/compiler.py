@@ -111,7 +111,7 @@ class Compiler(Expressions, Queries):
 
 
 def _typed(kind: str) -> t.Type:
-    return t.parse_type(kind)
+    return t.parse_type(kind).computed()
 
 
 def _unbound(name: str, markers: int | None, given: int) -> SqlError:

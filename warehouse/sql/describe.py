@@ -99,8 +99,10 @@ def type_document(kind: Type) -> dict:
     """A type as the JSON form of DESCRIBE spells it."""
     if kind.kind == "DECIMAL":
         return {"name": "decimal", "precision": kind.precision, "scale": kind.scale}
-    if kind.kind in ("CHAR", "VARCHAR"):
-        return {"name": kind.kind.lower(), "length": kind.precision}
+    if kind.bounded:
+        return {"name": kind.unit.lower(), "length": kind.precision}
+    if kind.kind == "STRING" and kind.unit:
+        return {"name": kind.unit.lower(), "srid": kind.precision}
     if kind.kind in ("YM", "DT"):
         first, _, last = kind.unit.lower().partition(" to ")
         return {"name": "interval", "start_unit": first, "end_unit": last or first}

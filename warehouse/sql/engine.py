@@ -235,7 +235,9 @@ class SqlStatement:
                 session.set_conf(key, value)
         self.view = session
         self.con = self.engine.cursor()
-        self.con.execute(f"SET TimeZone = '{confs.duck_zone(session.timezone)}'")
+        zone = confs.duck_zone(session.timezone)
+        if zone not in ("UTC", confs.DEFAULT_ZONE):  # as it is for every connection
+            self.con.execute(f"SET TimeZone = '{zone}'")
         self.con.execute(f"SET VARIABLE lakebeat_statement = {number}")
         self.check()
 

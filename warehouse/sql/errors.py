@@ -185,6 +185,12 @@ def _marked(text: str) -> SqlError | None:
         return cast_invalid(f"'{value}'", "STRING", target)
     if kind == "decimal":
         return numeric_out_of_range(rest)
+    if kind == "length":
+        return SqlError(
+            "EXCEED_LIMIT_LENGTH",
+            "22001",
+            f"Exceeds char/varchar type length limitation: {rest}.",
+        )
     if kind == "index":
         at_, _, size = rest.partition("|")
         return SqlError(

@@ -449,7 +449,7 @@ class Expressions:
     def _cast(self, e: exp.Cast, scope: Scope) -> X:
         if e.args.get("format"):
             raise unsupported("CAST with FORMAT")
-        kind = self.type_of(e.to)
+        kind = self.type_of(e.to).computed()
         x = self.expr(e.this, scope)
         if (
             kind.kind in ("YM", "DT")
@@ -473,9 +473,16 @@ class Expressions:
             raise unsupported("this INTERVAL")
         if isinstance(unit, exp.IntervalSpan):
             span = f"{unit.this.name.upper()} TO {unit.expression.name.upper()}"
-            return months_or_micros(
-                interval_value(str(e.this.this), span), _interval_type(span)
-            )
+            negative = isinstance(e.this, exp.Neg)
+            literal = e.this.this if negative else e.this
+            if not isinstance(literal, exp.Literal):
+                raise unsupported("INTERVAL with a computed value")
+            value = interval_value(str(literal.this), span)
+            return months_or_micros(-value if negative else value, _interval_type(span))
+        if isinstance(e.this, exp.Neg) and isinstance(e.this.this, exp.Literal):
+            positive = exp.Interval(this=e.this.this, unit=unit)
+            x = self._interval(positive, scope)
+            return X(f"(-{x.sql})", x.type)
         if unit is None:
             return _interval_text(str(e.this.this))
         return self._interval_unit(e.this, unit.name.upper().rstrip("S"), scope)

@@ -364,6 +364,33 @@ def _interval_parts(kind, sizes):
     return rule
 
 
+def _geometry(unit):
+    """Text of a shape: WKT, with the SRID before it unless it is 0."""
+
+    def rule(c, a):
+        srid = a[1].const if len(a) > 1 else (4326 if unit == "GEOGRAPHY" else 0)
+        if not isinstance(srid, int):
+            raise unsupported("a computed SRID")
+        kind = t.Type("STRING", unit=unit, precision=srid)
+        before = f"SRID={srid};" if srid else ""
+        return X(f"({t.text(before)} || {c.cast(a[0], t.STRING).sql})", kind)
+
+    return rule
+
+
+def _point(c, a):
+    x, y = (c.cast(c.cast(v, t.DOUBLE), t.STRING).sql for v in a[:2])
+    short = "regexp_replace({}, '\\.0$', '')"
+    wkt = X(f"('POINT(' || {short.format(x)} || ' ' || {short.format(y)} || ')')", t.STRING)
+    return _geometry("GEOMETRY")(c, [wkt, *a[2:]])
+
+
+def _as_text(c, a):
+    if a[0].type.unit not in ("GEOMETRY", "GEOGRAPHY"):
+        raise unsupported(f"st_astext of {a[0].type}")
+    return X(f"regexp_replace({a[0].sql}, '^SRID=[0-9]+;', '')", t.STRING)
+
+
 def _named_cast(kind):
     def rule(c, a):
         return c.cast(a[0], kind)
@@ -397,6 +424,9 @@ _RULES = {
     "decode": (2, 99, _decode), "regexp_replace": (3, 3, _regexp("replace")),
     "regexp_extract": (2, 3, _regexp("extract")), "split_part": (3, 3, _split_part),
     "to_json": (1, 1, _to_json),
+    "st_geomfromtext": (1, 2, _geometry("GEOMETRY")),
+    "st_geogfromtext": (1, 1, _geometry("GEOGRAPHY")),
+    "st_point": (2, 3, _point), "st_astext": (1, 1, _as_text),
     "make_dt_interval": (0, 4, _interval_parts(
         t.DAY_SECOND, (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000))),
     "make_ym_interval": (0, 2, _interval_parts(t.YEAR_MONTH, (12, 1))),

@@ -78,7 +78,7 @@ def column_row(x: Table, i: int) -> tuple:
         precision, radix = {"FLOAT": 24, "DOUBLE": 53}[kind.kind], 2
     moment = 6 if kind.kind in ("TIMESTAMP", "TIMESTAMP_NTZ") else None
     unit = kind.unit if kind.kind in ("YM", "DT") else None
-    length = kind.precision if kind.kind in ("CHAR", "VARCHAR") else None
+    length = kind.precision if kind.bounded else None
     return (x.catalog, x.schema, x.name, column, i, None,
             "YES" if x.nullable[i] else "NO", kind.simple_name(),
             _plain_name(kind), length, precision, radix, scale, moment, unit, "NO",
@@ -88,7 +88,7 @@ def column_row(x: Table, i: int) -> tuple:
 def _plain_name(kind: Type) -> str:
     if kind.kind in ("YM", "DT"):
         return "INTERVAL"
-    return kind.kind
+    return kind.unit if kind.kind == "STRING" and kind.unit else kind.kind
 
 
 def _columns(catalog: Catalog, name: str) -> Iterator[tuple]:

@@ -28,7 +28,6 @@ _SPARK = {
     "FLOAT": Numbers(6, 4, 7, 10),
     "DOUBLE": Numbers(8, 8, 15, 10),
     "STRING": Numbers(12),
-    "VARCHAR": Numbers(12),
     "VARIANT": Numbers(1111),
     "BINARY": Numbers(-2),
     "DATE": Numbers(91, 4),
@@ -68,10 +67,10 @@ def numbers(kind: Type, flavour: str) -> Numbers:
         if flavour == "hive":
             return Numbers(3, kind.precision, kind.scale, 10)
         return Numbers(3, 8 if kind.precision <= 18 else 16, kind.scale, 10)
-    if kind.kind == "CHAR":
+    if kind.unit == "CHAR":
         return Numbers(1, kind.precision)
-    if kind.kind == "VARCHAR" and flavour == "hive":
-        return Numbers(12, kind.precision)
+    if kind.unit == "VARCHAR":
+        return Numbers(12, kind.precision if flavour == "hive" else None)
     return (_HIVE if flavour == "hive" else _SPARK)[kind.kind]
 
 
@@ -81,7 +80,7 @@ _HIVE_NAMES = {"YM": "INTERVAL_YEAR_MONTH", "DT": "INTERVAL_DAY_TIME"}
 def type_name(kind: Type, flavour: str) -> str:
     """TYPE_NAME: with its arguments, on Hive without."""
     if flavour == "hive":
-        return _HIVE_NAMES.get(kind.kind, kind.kind)
+        return _HIVE_NAMES.get(kind.kind) or (kind.unit if kind.bounded else kind.kind)
     return kind.sql_name()
 
 

@@ -151,6 +151,12 @@ MACROS = {
     ),
     # DuckDB's list_distinct drops NULLs and keeps no order
     "lb_distinct(a)": "list_filter(a, lambda e, i: list_position(a, e) = i)",
+    # blanks beyond the length are dropped, anything else is an error
+    "lb_varchar(x, n)": (
+        "CASE WHEN x IS NULL OR length(x) <= n THEN x WHEN length(rtrim(x, ' ')) > n THEN "
+        f"error('{MARK}length|' || n || '|]]') ELSE left(x, n) END"
+    ),
+    "lb_char(x, n)": "rpad({lib}.lb_varchar(x, n), n, ' ')",
     "lb_raise(m)": f"error('{MARK}raise|' || coalesce(CAST(m AS VARCHAR), 'null') || '|]]')",
 }
 

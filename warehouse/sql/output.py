@@ -22,6 +22,9 @@ class ColumnInfo:
     type_id: int
     precision: int | None = None
     scale: int | None = None
+    #: "CHAR" or "VARCHAR" and the length, for servers that say so.
+    char_type: str = ""
+    length: int | None = None
 
 
 @dataclass
@@ -34,15 +37,15 @@ class Outcome:
 
 
 def describe(columns: list[tuple[str, Type]]) -> list[ColumnInfo]:
-    return [
-        ColumnInfo(
-            name,
-            kind.sql_name(),
-            kind.type_id(),
-            *((kind.precision, kind.scale) if kind.kind == "DECIMAL" else ()),
-        )
-        for name, kind in columns
-    ]
+    made = []
+    for name, kind in columns:
+        info = ColumnInfo(name, kind.computed().sql_name(), kind.type_id())
+        if kind.kind == "DECIMAL":
+            info.precision, info.scale = kind.precision, kind.scale
+        elif kind.bounded:
+            info.char_type, info.length = kind.unit, kind.precision
+        made.append(info)
+    return made
 
 
 def schema_of(columns: list[tuple[str, Type]], zone: str) -> pa.Schema:

@@ -212,7 +212,10 @@ class Queries:
             elif isinstance(given, list):
                 raise syntax_error("(")
             else:
-                made = [(given or label(node), self.expr(node, scope))]
+                x = self.expr(node, scope)
+                if not isinstance(node, exp.Column):
+                    x = X(x.sql, x.type.computed(), x.const)
+                made = [(given or label(node), x)]
                 if given:
                     scope.aliases.setdefault(given.lower(), made[0][1])
             names += [n for n, _ in made]

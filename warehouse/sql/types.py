@@ -23,7 +23,9 @@ class Type:
     kind: str
     precision: int = 0
     scale: int = 0
-    unit: str = ""  # of an interval: "DAY TO SECOND", "YEAR", ...
+    # Of an interval: "DAY TO SECOND", "YEAR", ...  Of a STRING that is declared otherwise:
+    # CHAR or VARCHAR (precision: length), GEOMETRY or GEOGRAPHY (precision: SRID).
+    unit: str = ""
     args: tuple[Type, ...] = ()  # element | key, value | fields
     names: tuple[str, ...] = ()  # of a struct
 
@@ -43,6 +45,8 @@ class Type:
             return f"DECIMAL({self.precision},{self.scale})"
         if self.kind in ("YM", "DT"):
             return f"INTERVAL {self.unit}"
+        if self.kind == "STRING" and self.unit:
+            return f"{self.unit}({self.precision})"
         if self.kind == "ARRAY":
             return f"ARRAY<{self.element}>"
         if self.kind == "MAP":
@@ -119,6 +123,15 @@ class Type:
             )
         return _ARROW[self.kind]
 
+    @property
+    def bounded(self) -> bool:
+        """CHAR(n) or VARCHAR(n)."""
+        return self.unit in ("CHAR", "VARCHAR")
+
+    def computed(self) -> Type:
+        """The type of a value that is no longer the column itself: STRING for CHAR(n)."""
+        return STRING if self.bounded else self
+
     def is_int(self) -> bool:
         return self.kind in INTS
 
@@ -184,9 +197,11 @@ _NAMES = {
     "SHORT": SMALLINT, "INT": INT, "INTEGER": INT, "BIGINT": BIGINT, "LONG": BIGINT,
     "FLOAT": FLOAT, "REAL": FLOAT, "DOUBLE": DOUBLE, "STRING": STRING, "BINARY": BINARY,
     "DATE": DATE, "TIMESTAMP": TIMESTAMP, "TIMESTAMP_LTZ": TIMESTAMP, "TIMESTAMP_NTZ": NTZ,
-    "VOID": VOID, "VARIANT": VARIANT, "INTERVAL": DAY_SECOND, "CHAR": STRING,
-    "VARCHAR": STRING,
+    "VOID": VOID, "VARIANT": VARIANT, "INTERVAL": DAY_SECOND,
 }  # fmt: skip
+
+_TEXTS = {"CHAR": "CHAR", "CHARACTER": "CHAR", "VARCHAR": "VARCHAR",
+          "GEOMETRY": "GEOMETRY", "GEOGRAPHY": "GEOGRAPHY"}  # fmt: skip
 
 _YM_UNITS = ("YEAR", "MONTH")
 _DT_UNITS = ("DAY", "HOUR", "MINUTE", "SECOND")
@@ -282,12 +297,25 @@ class _TypeReader:
         if name == "INTERVAL" and self.peek() in _YM_UNITS + _DT_UNITS:
             first = self.next().upper()
             return interval(first, self.next().upper() if self.accept("TO") else "")
-        if name in ("CHAR", "VARCHAR") and self.accept("("):
-            self.number()
-            self.expect(")")
+        if name in _TEXTS:
+            return self.text(_TEXTS[name])
         if name not in _NAMES:
             raise bad_type(self.source)
         return _NAMES[name]
+
+    def text(self, unit: str) -> Type:
+        """CHAR(n) and its relatives; SRIDs may be left out, and ANY is 4326."""
+        number = 4326 if unit == "GEOGRAPHY" else 0
+        given = self.accept("(")
+        if given:
+            number = 4326 if self.accept("ANY") else self.number()
+            self.expect(")")
+        if unit in ("CHAR", "VARCHAR"):
+            if not given:
+                return STRING
+            if not 1 <= number <= 65535:
+                raise bad_type(self.source)
+        return Type("STRING", unit=unit, precision=number)
 
     def decimal(self) -> Type:
         precision, scale = 10, 0
@@ -362,6 +390,7 @@ def from_duck(name: str) -> Type:
 
 
 def column_field(name: str, t: Type, zone: str) -> pa.Field:
+    t = t.computed()
     note = {
         "Spark:DataType:SqlName": t.sql_name(),
         "Spark:DataType:JsonType": json.dumps(t.json_type(), separators=(",", ":")),

@@ -346,3 +346,23 @@ def test_database_of_the_session(w):
     assert answer.status.errorMessage.startswith("Failed to open new session: ")
     answer = Client(w).open(None, configuration={"set:hiveconf:hive.nope.x": "1"})
     assert "hive.nope.x does not exists" in answer.status.errorMessage
+
+
+def test_char_and_varchar_of_columns_and_of_casts(c, w):
+    c.run("CREATE TABLE chars (c CHAR(4), v VARCHAR(7), s STRING)")
+    c.run("INSERT INTO chars VALUES ('ab', 'cd', 'ef')")
+    handle = c.run("SELECT c, v, s, upper(v), CAST(s AS VARCHAR(3)) FROM chars")
+    found = []
+    for column in c.metadata(handle).schema.columns:
+        entry = column.typeDesc.types[0].primitiveEntry
+        named = entry.typeQualifiers.qualifiers if entry.typeQualifiers else {}
+        found.append((entry.type, {k: v.i32Value for k, v in named.items()}))
+    length = "characterMaximumLength"
+    assert found == [(19, {length: 4}), (18, {length: 7}), (7, {}), (7, {}), (7, {})]
+    assert rows_of(c.fetch(handle).results) == [("ab  ", "cd", "ef", "CD", "ef")]
+    asked = t.TGetColumnsReq(c.session, None, "default", "chars")
+    rows = rows_of(c.fetch(c.call("GetColumns", asked).operationHandle).results)
+    names = {"spark": ["CHAR(4)", "VARCHAR(7)"], "hive": ["CHAR", "VARCHAR"]}
+    assert [row[5] for row in rows][:2] == names[w.personality]
+    assert [row[4] for row in rows] == [1, 12, 12]
+    c.run("DROP TABLE chars")

@@ -7,7 +7,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from .sql_support import engine, fails, kind, one, rows, run, sess  # noqa: F401
+from .sql_support import engine, fails, kind, one, own, rows, run, sess  # noqa: F401
 
 UTC = dt.timezone.utc
 
@@ -367,3 +367,36 @@ def test_time_zone_of_the_session(sess):
     assert one(sess, "hour(TIMESTAMP '2020-07-01 04:00:00Z')") == 0
     schema = run(sess, "SELECT current_timestamp()").schema
     assert schema.field(0).type.tz == "America/New_York"
+
+
+def test_char_and_varchar_keep_their_length(own):
+    rows(own, "CREATE TABLE t (c CHAR(3), v VARCHAR(3))")
+    rows(own, "INSERT INTO t VALUES ('a', 'b  '), (NULL, NULL), ('abc   ', '12')")
+    assert rows(own, "SELECT * FROM t") == [("a  ", "b  "), (None, None), ("abc", "12")]
+    assert fails(own, "INSERT INTO t VALUES ('abcd', 'x')")[1] == "22001"
+    assert fails(own, "INSERT INTO t (v) VALUES ('abcd')")[1] == "22001"
+    assert fails(own, "UPDATE t SET v = 'abcd'")[1] == "22001"
+    assert rows(own, "DESCRIBE t") == [("c", "char(3)", None), ("v", "varchar(3)", None)]
+    asked = "SELECT coalesce(v, c) FROM t UNION ALL SELECT v FROM t WHERE v LIKE 'b%'"
+    assert len(rows(own, asked)) == 4
+    assert rows(own, "SELECT count(*) FROM t a JOIN t b ON a.v = b.v") == [(2,)]
+    assert kind(own, "CAST('abcd' AS VARCHAR(2))") == "STRING"
+    rows(own, "CREATE TABLE u AS SELECT v, array(v) AS a, CASE WHEN true THEN v END w FROM t")
+    assert [row[1] for row in rows(own, "DESCRIBE u")] == [
+        "varchar(3)", "array<varchar(3)>", "string"]  # fmt: skip
+
+
+def test_negative_interval_literals(sess):
+    assert one(sess, "INTERVAL -'1-2' YEAR TO MONTH") == -14
+    assert one(sess, "CAST(INTERVAL -'0 00:00:01' DAY TO SECOND AS STRING)").startswith(
+        "INTERVAL '-0 00:00:01"
+    )
+    assert one(sess, "INTERVAL -'3' YEAR") == one(sess, "INTERVAL '-3' YEAR") == -36
+
+
+def test_shapes_are_text(sess):
+    assert one(sess, "st_point(1, 2.5)") == "POINT(1 2.5)"
+    assert kind(sess, "st_point(1, 2)") == "GEOMETRY(0)"
+    assert one(sess, "st_geogfromtext('POINT(1 2)')") == "SRID=4326;POINT(1 2)"
+    assert kind(sess, "st_geomfromtext('POINT(1 2)', 3857)") == "GEOMETRY(3857)"
+    assert one(sess, "st_astext(st_geogfromtext('POINT(1 2)'))") == "POINT(1 2)"
