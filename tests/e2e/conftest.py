@@ -24,16 +24,22 @@ MATRIX = pytest.StashKey[subprocess.Popen]()
 HERE = pathlib.Path(__file__).resolve().parent
 
 
+def start_idle_matrix() -> subprocess.Popen:
+    path = os.pathsep.join([str(HERE.parent), *sys.path])
+    return subprocess.Popen(
+        [sys.executable, str(HERE / "idle_matrix.py")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": path, "LAKEBEAT_HEARTBEAT": "", "LAKEBEAT_LOG": ""},
+    )  # fmt: skip
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """The long pauses begin at once, in a process of their own, beside all other tests."""
+    """The long pauses begin at once, in a process of their own, beside all other tests. Where
+    files run side by side, only the worker that has the file starts them."""
     wanted = any("idle_matrix" in getattr(item, "fixturenames", ()) for item in session.items)
-    if wanted and not session.config.option.collectonly:
-        path = os.pathsep.join([str(HERE.parent), *sys.path])
-        session.config.stash[MATRIX] = subprocess.Popen(
-            [sys.executable, str(HERE / "idle_matrix.py")],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": path, "LAKEBEAT_HEARTBEAT": "", "LAKEBEAT_LOG": ""},
-        )  # fmt: skip
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    if wanted and alone and not session.config.option.collectonly:
+        session.config.stash[MATRIX] = start_idle_matrix()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -45,7 +51,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def idle_matrix(request: pytest.FixtureRequest) -> subprocess.Popen:
-    return request.config.stash[MATRIX]
+    stash = request.config.stash
+    if MATRIX not in stash:
+        stash[MATRIX] = start_idle_matrix()
+    return stash[MATRIX]
 
 
 @pytest.fixture(scope="session")
