@@ -48,9 +48,28 @@ static enum lb_status check_offset(const struct lb_page *page, struct lb_error *
       offset->v > page->first_row ? "lost" : "repeated");
 }
 
+/* No page holds more than it was asked for. A server that sends whole batches may go
+ * beyond the limit with the batch that reaches it; one more batch is one sent twice. */
+static enum lb_status check_surplus(const struct lb_page *page, int64_t max_rows,
+                                    struct lb_error *err) {
+  const struct lb_t_row_set *row_set = page->data.row_set;
+  const struct lb_t_spark_arrow_batch *batches = row_set->arrow_batches.items;
+  int64_t surplus_from = page->rows;
+  if (row_set->arrow_batches.count > 0) {
+    surplus_from -= batches[row_set->arrow_batches.count - 1].row_count.v;
+  }
+  bool whole_batches = row_set->arrow_batches.count > 0 && surplus_from < max_rows;
+  if (page->rows <= max_rows || whole_batches) return LB_OK;
+  return lb_error_set(
+      err, LB_INVALID_DATA,
+      "a page of at most %lld rows (option databricks.max_rows_per_fetch) "
+      "was asked for and came with %lld: rows were repeated on the way",
+      (long long)max_rows, (long long)page->rows);
+}
+
 enum lb_status lb_page_load(struct lb_page *page, const struct lb_backend *backend,
                             const char *what, struct lb_buf *body_own, int64_t first_row,
-                            bool real_offsets, struct lb_error *err) {
+                            int64_t max_rows, bool real_offsets, struct lb_error *err) {
   lb_page_reset(page);
   lb_buf_move(&page->body, body_own);
   page->first_row = page->row = first_row;
@@ -60,6 +79,7 @@ enum lb_status lb_page_load(struct lb_page *page, const struct lb_backend *backe
     status = check_form(page->data.row_set, err);
     if (status == LB_OK) status = lb_row_set_rows(page->data.row_set, &page->rows, err);
     if (status == LB_OK && real_offsets) status = check_offset(page, err);
+    if (status == LB_OK) status = check_surplus(page, max_rows, err);
   }
   if (status != LB_OK) {
     lb_page_reset(page);

@@ -311,8 +311,8 @@ static enum lb_status turn_page(struct lb_result *res, struct lb_error *err) {
   if (status == LB_OK) {
     status = lb_page_load(
         &res->page, res->op->sess->backend, "FetchResults", &res->ahead->reply,
-        res->next_row, lb_server_facts(lb_session_kind(res->op->sess))->start_row_offset,
-        err);
+        res->next_row, res->options.max_rows,
+        lb_server_facts(lb_session_kind(res->op->sess))->start_row_offset, err);
   }
   lb_budget_return(lb_io_budget(io_of(res)), res->ahead_bytes);
   res->ahead_bytes = 0;
@@ -484,7 +484,7 @@ static enum lb_status take_reply(struct lb_result *res, struct lb_execute_call *
   const struct lb_op_head *head = &call->head;
   if (head->has_rows || head->has_metadata) {
     LB_TRY(lb_page_load(&res->page, res->op->sess->backend, call->what,
-                        &call->execute_reply, 0, true, err));
+                        &call->execute_reply, 0, res->options.max_rows, true, err));
   }
   if (head->has_metadata) return take_schema(res, res->page.data.metadata, err);
   if (call->metadata_reply.len > 0)
