@@ -157,6 +157,7 @@ class Operation:
         self.wanted = Wanted()
         self.statement: Any = None
         self.runner: StatementRunner | None = None
+        self.task: asyncio.Task | None = None
         self.outcome: Any = None
         self.columns: list[WireColumn] = []
         self.form: WireForm | None = None
@@ -240,6 +241,26 @@ class Operation:
         self.changed.fire()
 
 
+async def pass_states(op: Operation, warehouse: Any) -> None:
+    """Let PENDING and RUNNING last as long as the options say; ends at once with the
+    operation.
+    """
+    options, clock = warehouse.options, warehouse.clock
+
+    async def stay(wait_ms: int) -> None:
+        if wait_ms:
+            await op.changed.wait_for(lambda: not op.live, wait_ms / 1000)
+
+    for state, wait_ms in (
+        (State.PENDING_STATE, options.initialized_ms),
+        (State.RUNNING_STATE, options.pending_ms),
+    ):
+        await stay(wait_ms)
+        op.set_state(state, clock.now(), clock.wall_ms())
+        warehouse.activity.fire()
+    await stay(options.running_ms)
+
+
 class StatementRunner:
     """Runs one statement on its worker thread and reports to its operation."""
 
@@ -258,18 +279,7 @@ class StatementRunner:
 
     async def _begin(self) -> None:
         """Let the early states last as long as the options say, then start the thread."""
-        options = self.warehouse.options
-        for state, wait_ms in (
-            (State.PENDING_STATE, options.initialized_ms),
-            (State.RUNNING_STATE, options.pending_ms),
-        ):
-            if wait_ms:
-                await self.op.changed.wait_for(lambda: not self.op.live, wait_ms / 1000)
-            self._set(state)
-        if options.running_ms:
-            await self.op.changed.wait_for(
-                lambda: not self.op.live, options.running_ms / 1000
-            )
+        await pass_states(self.op, self.warehouse)
         if self.op.held_percent is not None:
             await self.warehouse.faults.until(self._may_go_on)
         if self.op.live and not self.op.gone:

@@ -8,6 +8,7 @@ TApplicationException).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from dataclasses import dataclass
@@ -22,7 +23,15 @@ from .codec import PROTOCOL_ERROR
 from .core import KIND_NAMES, Warehouse
 from .encode import NativeTypes
 from .fetch import Fetcher
-from .operations import Failure, Kind, Operation, Session, StatementRunner, Wanted
+from .operations import (
+    Failure,
+    Kind,
+    Operation,
+    Session,
+    StatementRunner,
+    Wanted,
+    pass_states,
+)
 from .replies import V1, V4, V5, V6, V7, V8
 from .spoil import Spoil
 
@@ -485,6 +494,11 @@ class Service:
         if personality.name == "hive" and op.outcome and op.outcome.kind != "query":
             status = replies.error_status(personality, NO_FIELD_SCHEMAS)
             return replies.failed(call.name, status)
+        if personality.name == "spark" and any(
+            column.sql_name == "VARIANT" for column in op.columns
+        ):
+            status = replies.error_status(personality, NO_VARIANT)
+            return replies.failed(call.name, status)
         return replies.result_metadata(op, personality, call.spoil)
 
     def _result_column_only(self) -> t.TGetResultSetMetadataResp:
@@ -533,28 +547,59 @@ class Service:
         if sess is None:
             return self._unknown_session(call)
         op = Operation(sess, Catalog.CALLS[call.name], None, wh.clock.now())
-        try:
-            await self.catalog.answer(call.name, call.req, sess, op)
-        except Exception as error:  # noqa: BLE001
-            failure = Failure.of(error)
-            if failure.error_class == "INTERNAL_ERROR":
-                log.error("%s", call.name, exc_info=error)
-            return replies.failed(
-                call.name, replies.failure_status(wh.personality, failure)
-            )
-        wh.add_operation(op)
+        later = wh.personality.databricks and sess.protocol >= V6 and call.req.runAsync
+        direct = self._direct_wanted(op, call.req)
+        if later:
+            wh.add_operation(op)
+            op.task = asyncio.create_task(self._answer_later(call, sess, op))
+            if direct is not None:
+                limit = wh.options.direct_wait_ms / 1000
+                await op.changed.wait_for(lambda: not op.live or op.gone, limit)
+        else:
+            failure = await self._catalog_answer(call, sess, op)
+            if failure is not None:
+                return replies.failed(
+                    call.name, replies.failure_status(wh.personality, failure)
+                )
+            wh.add_operation(op)
         call.op = op
         op.requests[call.name] = 1
         made = replies.RESPONSES[call.name](
             status=replies.ok(),
             operationHandle=replies.operation_handle(op, wh.personality),
         )
-        direct = self._direct_wanted(op, call.req)
         if direct is not None:
             made.directResults = await self._direct_results(call, op, direct)
         return made
 
+    async def _catalog_answer(
+        self, call: Call, sess: Session, op: Operation
+    ) -> Failure | None:
+        """Fill the operation with the answer, or say why there is none."""
+        try:
+            await self.catalog.answer(call.name, call.req, sess, op)
+        except Exception as error:  # noqa: BLE001
+            failure = Failure.of(error)
+            if failure.error_class == "INTERNAL_ERROR":
+                log.error("%s", call.name, exc_info=error)
+            return failure
+        return None
 
+    async def _answer_later(self, call: Call, sess: Session, op: Operation) -> None:
+        """The same with states that last, for a client that polls."""
+        clock = self.wh.clock
+        await pass_states(op, self.wh)
+        if not op.live or op.gone:
+            return
+        op.failure = await self._catalog_answer(call, sess, op)
+        if op.failure is not None:
+            op.set_state(t.TOperationState.ERROR_STATE, clock.now(), clock.wall_ms())
+        if op.gone and op.store is not None:
+            op.store.discard()
+        self.wh.activity.fire()
+
+
+NO_VARIANT = "java.lang.IllegalArgumentException: Unrecognized type name: variant"
 NO_FIELD_SCHEMAS = (
     "Error running query: java.lang.NullPointerException: Cannot invoke "
     '"java.util.List.iterator()" because "fieldSchemas" is null'

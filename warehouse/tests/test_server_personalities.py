@@ -366,3 +366,11 @@ def test_char_and_varchar_of_columns_and_of_casts(c, w):
     assert [row[5] for row in rows][:2] == names[w.personality]
     assert [row[4] for row in rows] == [1, 12, 12]
     c.run("DROP TABLE chars")
+
+
+def test_variant_has_no_metadata_on_spark(c, w):
+    handle = c.run("""SELECT parse_json('{"a":1}') AS v""")
+    status = c.metadata(handle).status
+    if w.personality == "spark":
+        assert "Unrecognized type name: variant" in status.errorMessage
+    assert rows_of(c.fetch(handle).results) == [('{"a":1}',)]

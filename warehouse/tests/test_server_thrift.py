@@ -827,3 +827,39 @@ def test_many_statements_at_once(w):
     for thread in threads:
         thread.join(60)
     assert failures == []
+
+
+# --- catalog calls that take their time ------------------------------------------------
+
+
+def test_catalog_calls_that_finish_after_the_reply(w, c):
+    w.settings(running_ms=300, direct_wait_ms=0)
+    try:
+        direct = t.TSparkGetDirectResults(1000, None)
+        req = t.TGetTablesReq(c.session, "samples", getDirectResults=direct, runAsync=True)
+        answer = c.call("GetTables", req)
+        assert answer.directResults.operationStatus.operationState in (0, 1, 7)
+        assert answer.directResults.resultSet is None
+        assert c.until_done(answer.operationHandle).operationState == FINISHED
+        assert len(rows_of(c.fetch(answer.operationHandle).results)) == 3
+        req = t.TGetTablesReq(c.session, "samples", runAsync=True)
+        handle = c.call("GetTables", req).operationHandle
+        c.cancel(handle)
+        assert c.status(handle).operationState == 3
+        req = t.TGetTablesReq(c.session, "samples", getDirectResults=direct)
+        assert c.call("GetTables", req).directResults.resultSet is not None
+    finally:
+        w.settings(running_ms=0, direct_wait_ms=2000)
+
+
+def test_a_string_of_64_mib(c):
+    size = 64 << 20
+    asked = f"SELECT repeat('x', {size}) AS s"
+    handle = c.run(asked, canDecompressLZ4Result=True)
+    found = arrow_table(c.metadata(handle), c.fetch(handle).results)
+    assert found.column(0)[0].as_buffer().size == size
+    c.close_operation(handle)
+    handle = c.run(asked, arrow=False)
+    (value,) = rows_of(c.fetch(handle, maxBytes=1 << 20).results)[0]
+    assert len(value) == size
+    c.close_operation(handle)

@@ -77,7 +77,8 @@ class Client:
         status, data = self.post(self.encode(name, req))
         if status != 200:
             raise HttpError(status, self.last_headers, data)
-        client = TCLIService.Client(TBinaryProtocol(TMemoryBuffer(data)))
+        protocol = TBinaryProtocol(TMemoryBuffer(data), string_length_limit=1 << 30)
+        client = TCLIService.Client(protocol)
         return getattr(client, "recv_" + name)()
 
     # -- shorthand --
