@@ -18,7 +18,7 @@ OK = t.TStatusCode.SUCCESS_STATUS
 ERROR = t.TStatusCode.ERROR_STATUS
 INVALID_HANDLE = t.TStatusCode.INVALID_HANDLE_STATUS
 
-V1, V4, V5, V6, V7, V8 = (0xA500 + n for n in (1, 4, 5, 6, 7, 8))
+V1, V4, V5, V6, V7 = (0xA500 + n for n in (1, 4, 5, 6, 7))
 
 #: reply class of each RPC
 RESPONSES = {name: cls.thrift_spec[0][3][0] for name, cls in RESULTS.items()}

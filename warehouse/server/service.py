@@ -32,7 +32,7 @@ from .operations import (
     Wanted,
     pass_states,
 )
-from .replies import V1, V4, V5, V6, V7, V8
+from .replies import V1, V4, V5, V6, V7
 from .spoil import Spoil
 
 log = logging.getLogger("warehouse.service")
@@ -353,7 +353,8 @@ class Service:
                 item.name, index, item.type or "STRING", value, item.arguments
             )
 
-        bound = self.wh.personality.databricks and sess.protocol >= V8
+        # V8 says that parameters are bound; the vendor's connector asks for V7 and binds.
+        bound = self.wh.personality.databricks and sess.protocol >= V7
         given = req.parameters if bound else None
         parameters = [convert(i, item) for i, item in enumerate(given or [], 1)]
         confs = None
