@@ -92,33 +92,6 @@ static AdbcStatusCode connection_get_statistic_names(struct AdbcConnection *conn
                 error);
 }
 
-static const char no_parameters[] =
-    "bound parameters are not offered; write the values into the query's text";
-
-/* What is bound becomes the driver's, also when it is refused. */
-static AdbcStatusCode statement_bind(struct AdbcStatement *statement,
-                                     struct ArrowArray *values,
-                                     struct ArrowSchema *schema,
-                                     struct AdbcError *error) {
-  if (values != NULL && values->release != NULL) values->release(values);
-  if (schema != NULL && schema->release != NULL) schema->release(schema);
-  return refuse(lb_adbc_of_statement(statement), "statement", no_parameters, error);
-}
-
-static AdbcStatusCode statement_bind_stream(struct AdbcStatement *statement,
-                                            struct ArrowArrayStream *values,
-                                            struct AdbcError *error) {
-  if (values != NULL && values->release != NULL) values->release(values);
-  return refuse(lb_adbc_of_statement(statement), "statement", no_parameters, error);
-}
-
-static AdbcStatusCode statement_get_parameter_schema(struct AdbcStatement *statement,
-                                                     struct ArrowSchema *out,
-                                                     struct AdbcError *error) {
-  (void)out;
-  return refuse(lb_adbc_of_statement(statement), "statement", no_parameters, error);
-}
-
 static AdbcStatusCode statement_execute_partitions(struct AdbcStatement *statement,
                                                    struct ArrowSchema *schema,
                                                    struct AdbcPartitions *partitions,
@@ -182,11 +155,11 @@ static const struct AdbcDriver table = {
     .ConnectionRelease = lb_adbc_connection_release,
     .ConnectionRollback = lb_adbc_connection_rollback,
 
-    .StatementBind = statement_bind,
-    .StatementBindStream = statement_bind_stream,
+    .StatementBind = lb_adbc_statement_bind,
+    .StatementBindStream = lb_adbc_statement_bind_stream,
     .StatementExecuteQuery = lb_adbc_statement_execute,
     .StatementExecutePartitions = statement_execute_partitions,
-    .StatementGetParameterSchema = statement_get_parameter_schema,
+    .StatementGetParameterSchema = lb_adbc_statement_get_parameter_schema,
     .StatementNew = lb_adbc_statement_new,
     .StatementPrepare = lb_adbc_statement_prepare,
     .StatementRelease = lb_adbc_statement_release,

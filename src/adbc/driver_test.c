@@ -685,8 +685,10 @@ static void test_names_in_the_header(void **state) {
     named[row->id] = true;
   }
   for (size_t i = 0; i < LB_OPT_COUNT; i++) {
-    if (!named[i]) print_error("%s\n", lb_option_table[i].key);
-    assert_true(named[i]);
+    /* ADBC's own keys are named in its header. */
+    bool adbc = strncmp(lb_option_table[i].key, "adbc.", 5) == 0;
+    if (!named[i] && !adbc) print_error("%s\n", lb_option_table[i].key);
+    assert_true(named[i] || adbc);
   }
 }
 

@@ -83,6 +83,16 @@ AdbcStatusCode lb_adbc_statement_set_sql(struct AdbcStatement *statement,
                                          const char *query, struct AdbcError *error);
 AdbcStatusCode lb_adbc_statement_prepare(struct AdbcStatement *statement,
                                          struct AdbcError *error);
+AdbcStatusCode lb_adbc_statement_bind(struct AdbcStatement *statement,
+                                      struct ArrowArray *values,
+                                      struct ArrowSchema *schema,
+                                      struct AdbcError *error);
+AdbcStatusCode lb_adbc_statement_bind_stream(struct AdbcStatement *statement,
+                                             struct ArrowArrayStream *stream,
+                                             struct AdbcError *error);
+AdbcStatusCode lb_adbc_statement_get_parameter_schema(struct AdbcStatement *statement,
+                                                      struct ArrowSchema *schema,
+                                                      struct AdbcError *error);
 AdbcStatusCode lb_adbc_statement_execute(struct AdbcStatement *statement,
                                          struct ArrowArrayStream *out,
                                          int64_t *rows_affected, struct AdbcError *error);

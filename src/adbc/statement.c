@@ -144,16 +144,26 @@ static enum lb_status execute(struct lb_adbc_object *obj, struct ArrowArrayStrea
                               int64_t *rows_affected, struct lb_error *err) {
   LB_TRY(lb_adbc_object_check(obj, "statement", err));
   struct lb_stmt *stmt = statement_of(obj)->stmt;
-  if (out == NULL) return lb_stmt_execute(stmt, NULL, rows_affected, err);
+  if (out == NULL) {
+    return lb_stmt_is_bound(stmt) ? lb_stmt_execute_bound(stmt, NULL, rows_affected, err)
+                                  : lb_stmt_execute(stmt, NULL, rows_affected, err);
+  }
   struct lb_adbc_stream *stream;
   LB_TRY(lb_adbc_stream_create(&stream, err));
   struct lb_result *res = NULL;
-  enum lb_status status = lb_stmt_execute(stmt, &res, rows_affected, err);
+  struct lb_series *series = NULL;
+  bool bound = lb_stmt_is_bound(stmt);
+  enum lb_status status = bound ? lb_stmt_execute_bound(stmt, &series, rows_affected, err)
+                                : lb_stmt_execute(stmt, &res, rows_affected, err);
   if (status != LB_OK) {
     lb_adbc_stream_destroy(stream);
     return status;
   }
-  lb_adbc_stream_publish(stream, res, obj->io, out);
+  if (bound) {
+    lb_adbc_stream_publish_series(stream, series, obj->io, out);
+  } else {
+    lb_adbc_stream_publish(stream, res, obj->io, out);
+  }
   return LB_OK;
 }
 

@@ -129,6 +129,28 @@ void lb_adbc_stream_publish(struct lb_adbc_stream *stream_own, struct lb_result 
   lb_adbc_stream_publish_source(stream_own, &source, res_own, io, out);
 }
 
+static const struct ArrowSchema *series_schema(void *self) {
+  return &lb_series_schema(self)->arrow;
+}
+
+static enum lb_status series_next(void *self, struct ArrowArray *out,
+                                  struct lb_error *err) {
+  return lb_series_next(self, out, err);
+}
+
+static void series_release(void *self) {
+  lb_series_finish(self);
+  lb_series_release(self);
+}
+
+void lb_adbc_stream_publish_series(struct lb_adbc_stream *stream_own,
+                                   struct lb_series *series_own, struct lb_io *io,
+                                   struct ArrowArrayStream *out) {
+  static const struct lb_adbc_source source = {series_schema, series_next,
+                                               series_release};
+  lb_adbc_stream_publish_source(stream_own, &source, series_own, io, out);
+}
+
 const struct AdbcError *lb_adbc_stream_error(struct ArrowArrayStream *stream,
                                              AdbcStatusCode *status) {
   if (stream == NULL || stream->release != stream_release) return NULL;

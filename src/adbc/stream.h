@@ -8,7 +8,7 @@
 
 #include "adbc/errors.h"
 #include "io/io.h"
-#include "result/result.h"
+#include "result/series.h"
 
 struct lb_adbc_stream;
 
@@ -19,6 +19,10 @@ void lb_adbc_stream_destroy(struct lb_adbc_stream *stream);
 /* Takes stream and the reference to res; adds a use of io. */
 void lb_adbc_stream_publish(struct lb_adbc_stream *stream_own, struct lb_result *res_own,
                             struct lb_io *io, struct ArrowArrayStream *out);
+/* The same for the results of a series. */
+void lb_adbc_stream_publish_series(struct lb_adbc_stream *stream_own,
+                                   struct lb_series *series_own, struct lb_io *io,
+                                   struct ArrowArrayStream *out);
 
 /* Where a stream's arrays come from. One thread at a time. */
 struct lb_adbc_source {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "result/statement.h"
 
-#include "result/result_internal.h"
+#include "result/bind_sql.h"
+#include "result/run.h"
 #include "session/session_internal.h"
 
 struct lb_stmt {
@@ -10,9 +11,12 @@ struct lb_stmt {
   struct lb_hb_stats *parent_stats;
   struct lb_buf sql;
   struct lb_call_slot slot;
+  struct lb_binding *binding; /* NULL: nothing is bound */
+  bool binding_used;          /* it was executed with */
   struct {
     struct lb_mutex mu;
     struct lb_result *latest LB_GUARDED_BY(mu);
+    struct lb_series *series LB_GUARDED_BY(mu); /* in place of latest, stats, query_id */
     struct lb_hb_stats *stats LB_GUARDED_BY(mu);
     uint64_t latest_turn LB_GUARDED_BY(mu); /* of the execution that made latest */
     char query_id[40] LB_GUARDED_BY(mu);
@@ -52,23 +56,28 @@ enum lb_status lb_stmt_create(struct lb_session *sess, struct lb_options *opts,
 /* Puts the latest result and its counters in place of the former ones, which are let
  * go. */
 static void replace_latest(struct lb_stmt *stmt, uint64_t turn, struct lb_result *res,
-                           struct lb_hb_stats *stats) {
+                           struct lb_hb_stats *stats, struct lb_series *series) {
   if (res) lb_result_retain(res);
+  if (series) lb_series_retain(series);
   if (stats) lb_hb_stats_retain(stats);
   lb_mutex_lock(&stmt->synced.mu);
   struct lb_result *old = stmt->synced.latest;
   struct lb_hb_stats *old_stats = stmt->synced.stats;
+  struct lb_series *old_series = stmt->synced.series;
   stmt->synced.latest = res;
+  stmt->synced.series = series;
   stmt->synced.latest_turn = turn;
   stmt->synced.stats = stats;
   lb_mutex_unlock(&stmt->synced.mu);
+  lb_series_release(old_series);
   lb_result_release(old);
   lb_hb_stats_release(old_stats);
 }
 
 void lb_stmt_destroy(struct lb_stmt *stmt) {
   if (!stmt) return;
-  replace_latest(stmt, 0, NULL, NULL);
+  replace_latest(stmt, 0, NULL, NULL, NULL);
+  lb_binding_release(stmt->binding);
   lb_call_slot_destroy(&stmt->slot);
   lb_mutex_destroy(&stmt->synced.mu);
   lb_buf_reset(&stmt->sql);
@@ -86,8 +95,18 @@ enum lb_status lb_stmt_set_sql(struct lb_stmt *stmt, struct lb_str sql,
   enum lb_status status = lb_buf_check(&copy, "the statement's text", err);
   if (status == LB_OK) lb_buf_move(&stmt->sql, &copy);
   lb_buf_reset(&copy);
+  /* Values that were used with the former text are not meant for the next. */
+  if (status == LB_OK && stmt->binding_used) lb_stmt_bind(stmt, NULL);
   return status;
 }
+
+void lb_stmt_bind(struct lb_stmt *stmt, struct lb_binding *binding_own) {
+  lb_binding_release(stmt->binding);
+  stmt->binding = binding_own;
+  stmt->binding_used = false;
+}
+
+bool lb_stmt_is_bound(const struct lb_stmt *stmt) { return stmt->binding != NULL; }
 
 static void set_query_id(struct lb_stmt *stmt, const char *query_id) {
   lb_mutex_lock(&stmt->synced.mu);
@@ -103,68 +122,53 @@ static struct lb_result *latest_of(struct lb_stmt *stmt) {
   return res;
 }
 
-static void end_former(struct lb_stmt *stmt) {
-  struct lb_result *res = latest_of(stmt);
-  if (!res) return;
-  lb_result_close(res, LB_HB_REEXECUTED);
-  lb_result_release(res);
+static struct lb_series *series_of(struct lb_stmt *stmt) {
+  lb_mutex_lock(&stmt->synced.mu);
+  struct lb_series *series = stmt->synced.series;
+  if (series) lb_series_retain(series);
+  lb_mutex_unlock(&stmt->synced.mu);
+  return series;
 }
 
-static enum lb_status run(struct lb_stmt *stmt, const struct lb_result_options *options,
-                          struct lb_execute_call **out, struct lb_error *err) {
-  struct lb_execute_params params = {
-      .sql = {(const char *)stmt->sql.data, stmt->sql.len},
-      .query_timeout_s = lb_options_int(stmt->opts, LB_OPT_QUERY_TIMEOUT),
-      .arrow = !lb_options_word_is(stmt->opts, LB_OPT_ARROW, "off"),
-      .max_rows = options->max_rows,
-      .max_bytes = LB_MIN(options->max_bytes, LB_DIRECT_MAX_BYTES),
-  };
-  struct lb_execute_call *call;
-  LB_TRY(lb_execute_create(stmt->sess, &params, &call, err));
-  enum lb_status status = lb_result_run(call, stmt->opts, &stmt->slot, err);
-  if (status != LB_OK) {
-    lb_call_release(&call->base);
-    return status;
-  }
-  *out = call;
-  return LB_OK;
+static void end_former(struct lb_stmt *stmt) {
+  struct lb_result *res = latest_of(stmt);
+  struct lb_series *series = series_of(stmt);
+  if (res) lb_result_close(res, LB_HB_REEXECUTED);
+  if (series) lb_series_close(series, LB_HB_REEXECUTED);
+  lb_result_release(res);
+  lb_series_release(series);
+}
+
+static enum lb_status check_text(const struct lb_stmt *stmt, struct lb_error *err) {
+  if (stmt->sql.len > 0) return LB_OK;
+  return lb_error_set(err, LB_INVALID_STATE,
+                      "the statement has no text; set a query before executing it");
 }
 
 static enum lb_status execute(struct lb_stmt *stmt, uint64_t turn, struct lb_result **out,
                               int64_t *rows_affected, struct lb_error *err) {
-  if (stmt->sql.len == 0) {
-    return lb_error_set(err, LB_INVALID_STATE,
-                        "the statement has no text; set a query before executing it");
-  }
+  LB_TRY(check_text(stmt, err));
   struct lb_result_options options = {0};
   LB_TRY(lb_result_options_read(stmt->sess, stmt->opts, LB_OP_STATEMENT, &options, err));
   end_former(stmt);
-  struct lb_hb_stats *stats;
-  LB_TRY(lb_hb_stats_create(stmt->parent_stats, &stats, err));
-  struct lb_execute_call *call = NULL;
-  struct lb_result *res = NULL;
-  enum lb_status status = run(stmt, &options, &call, err);
-  if (status == LB_OK) {
-    *rows_affected = call->head.modified_rows;
-    /* A result that nobody wants needs no heartbeat: it is closed at once. */
-    if (!out) options.heartbeat.enabled = options.prefetch = false;
-    status = lb_result_create(call, &options, stats, &stmt->slot, &res, err);
-    lb_call_release(&call->base);
-  }
-  set_query_id(stmt, status == LB_OK ? lb_result_query_id(res)
-                     : err           ? err->query_id
-                                     : "");
-  if (status == LB_OK) {
-    replace_latest(stmt, turn, out ? res : NULL, stats);
-    if (out) {
-      *out = res;
-    } else {
-      lb_result_close(res, LB_HB_RELEASED);
-      lb_result_release(res);
-    }
-  }
-  lb_hb_stats_release(stats);
-  return status;
+  const struct lb_run run = {
+      .sess = stmt->sess,
+      .opts = stmt->opts,
+      .slot = &stmt->slot,
+      .options = &options,
+      .parent_stats = stmt->parent_stats,
+      .sql = {(const char *)stmt->sql.data, stmt->sql.len},
+      .wanted = out != NULL,
+  };
+  struct lb_ran ran = {0};
+  enum lb_status status = lb_run(&run, &ran, err);
+  set_query_id(stmt, ran.query_id);
+  if (status != LB_OK) return status;
+  replace_latest(stmt, turn, ran.res, ran.stats, NULL);
+  lb_hb_stats_release(ran.stats);
+  if (out) *out = ran.res;
+  *rows_affected = ran.rows_affected;
+  return LB_OK;
 }
 
 /* Whoever cancelled was promised this, at whatever step the execution was. */
@@ -199,22 +203,78 @@ enum lb_status lb_stmt_execute(struct lb_stmt *stmt, struct lb_result **out,
   return LB_OK;
 }
 
+static enum lb_status begin_series(struct lb_stmt *stmt, uint64_t turn,
+                                   struct lb_series **out, struct lb_error *err) {
+  LB_TRY(check_text(stmt, err));
+  LB_TRY(lb_series_create(stmt->sess, stmt->opts, stmt->parent_stats, out, err));
+  end_former(stmt);
+  /* Before it runs, so that it can be cancelled. */
+  replace_latest(stmt, turn, NULL, NULL, *out);
+  stmt->binding_used = true;
+  return LB_OK;
+}
+
+enum lb_status lb_stmt_execute_bound(struct lb_stmt *stmt, struct lb_series **out,
+                                     int64_t *rows_affected, struct lb_error *err) {
+  struct lb_series *series = NULL;
+  int64_t rows = -1;
+  uint64_t turn;
+  LB_TRY(lb_call_slot_enter(&stmt->slot, "execute", &turn, err));
+  enum lb_status status = begin_series(stmt, turn, &series, err);
+  if (status == LB_OK) {
+    struct lb_str sql = {(const char *)stmt->sql.data, stmt->sql.len};
+    status = lb_series_start(series, sql, stmt->binding, out != NULL, &rows, err);
+  }
+  if (lb_call_slot_leave(&stmt->slot)) {
+    if (series) {
+      lb_series_cancel(series);
+      lb_series_finish(series);
+    }
+    status = take_back(stmt, status, NULL, err);
+  }
+  if (status != LB_OK || !out) {
+    lb_series_release(series);
+  } else {
+    *out = series;
+  }
+  if (status == LB_OK && rows_affected) *rows_affected = rows;
+  return status;
+}
+
+enum lb_status lb_stmt_parameters(const struct lb_stmt *stmt, struct ArrowSchema *out,
+                                  struct lb_error *err) {
+  LB_TRY(check_text(stmt, err));
+  struct lb_str sql = {(const char *)stmt->sql.data, stmt->sql.len};
+  return lb_bound_sql_schema(sql, out, err);
+}
+
 /* An execution is found by its turn in the slot. When none was under way, the result of
  * the latest turn is meant, and not one that was made since. */
 bool lb_stmt_cancel(struct lb_stmt *stmt) {
   uint64_t turn;
-  if (lb_call_slot_cancel(&stmt->slot, &turn)) return true;
+  bool cancelled = lb_call_slot_cancel(&stmt->slot, &turn);
   lb_mutex_lock(&stmt->synced.mu);
-  struct lb_result *res = stmt->synced.latest_turn <= turn ? stmt->synced.latest : NULL;
+  bool meant = stmt->synced.latest_turn <= turn;
+  struct lb_result *res = meant && !cancelled ? stmt->synced.latest : NULL;
+  struct lb_series *series = meant ? stmt->synced.series : NULL;
   if (res) lb_result_retain(res);
+  if (series) lb_series_retain(series);
   lb_mutex_unlock(&stmt->synced.mu);
-  if (!res) return false;
-  bool cancelled = lb_result_cancel(res);
+  /* A series runs in a slot of its own, within the turn and after it. */
+  if (series && lb_series_cancel(series)) cancelled = true;
+  if (res && lb_result_cancel(res)) cancelled = true;
+  lb_series_release(series);
   lb_result_release(res);
   return cancelled;
 }
 
 struct lb_hb_stats *lb_stmt_stats(struct lb_stmt *stmt) {
+  struct lb_series *series = series_of(stmt);
+  if (series) {
+    struct lb_hb_stats *latest = lb_series_stats(series);
+    lb_series_release(series);
+    return latest;
+  }
   lb_mutex_lock(&stmt->synced.mu);
   struct lb_hb_stats *stats = stmt->synced.stats;
   if (stats) lb_hb_stats_retain(stats);
@@ -223,6 +283,12 @@ struct lb_hb_stats *lb_stmt_stats(struct lb_stmt *stmt) {
 }
 
 void lb_stmt_query_id(struct lb_stmt *stmt, char out[40]) {
+  struct lb_series *series = series_of(stmt);
+  if (series) {
+    lb_series_query_id(series, out);
+    lb_series_release(series);
+    return;
+  }
   lb_mutex_lock(&stmt->synced.mu);
   memcpy(out, stmt->synced.query_id, sizeof stmt->synced.query_id);
   lb_mutex_unlock(&stmt->synced.mu);

@@ -5,7 +5,7 @@
 #ifndef LB_RESULT_STATEMENT_H
 #define LB_RESULT_STATEMENT_H
 
-#include "result/result.h"
+#include "result/series.h"
 #include "session/session.h"
 
 /* What a process, database or connection counts: sums of heartbeats (rule 7.3). */
@@ -25,6 +25,17 @@ enum lb_status lb_stmt_set_sql(struct lb_stmt *stmt, struct lb_str sql,
  * LB_INVALID_STATE without a text. */
 enum lb_status lb_stmt_execute(struct lb_stmt *stmt, struct lb_result **out,
                                int64_t *rows_affected, struct lb_error *err) LB_MUST_USE;
+/* Takes what is bound in place of what was; NULL: nothing is. A binding that has been
+ * executed with goes when another text is set. */
+void lb_stmt_bind(struct lb_stmt *stmt, struct lb_binding *binding_own);
+bool lb_stmt_is_bound(const struct lb_stmt *stmt);
+/* As lb_stmt_execute, once for each row that is bound. */
+enum lb_status lb_stmt_execute_bound(struct lb_stmt *stmt, struct lb_series **out,
+                                     int64_t *rows_affected,
+                                     struct lb_error *err) LB_MUST_USE;
+/* A field for each parameter, of type NA, named as in the text; "" by position. */
+enum lb_status lb_stmt_parameters(const struct lb_stmt *stmt, struct ArrowSchema *out,
+                                  struct lb_error *err) LB_MUST_USE;
 /* Cancels what runs, or the latest result. False: there was nothing to cancel. Any
  * thread. */
 bool lb_stmt_cancel(struct lb_stmt *stmt);

@@ -14,6 +14,7 @@
 
 #include "io/request.h"
 #include "session/server_kinds.h"
+#include "wire/param.h"
 #include "wire/tcli.h"
 
 /* The server's side of a session; immutable once it is open. */
@@ -63,6 +64,9 @@ struct lb_execute_params {
   bool arrow;
   int64_t max_rows; /* of a page that comes with the reply */
   int64_t max_bytes;
+  /* Where lb_server_takes_parameters says so; NULL: none. */
+  const struct lb_param *params;
+  int32_t param_count;
 };
 
 /* A catalog call: a question about what the server holds, answered by a result set. */

@@ -82,6 +82,7 @@ static enum lb_status unknown_key(struct lb_str key, struct lb_error *err) {
 
 static const char *scope_names(int scopes) {
   if (scopes == LB_SCOPE_DATABASE) return "a database";
+  if (scopes == LB_SCOPE_STATEMENT) return "a statement";
   if (scopes == (LB_SCOPE_DATABASE | LB_SCOPE_CONNECTION)) {
     return "a database or a connection";
   }

@@ -63,11 +63,13 @@ static void test_table(void **state) {
     assert_int_equal(row->id, i);
     assert_false(is_key_of_two_rows(row->key));
     assert_ptr_equal(lb_option_find(lb_str_from(row->key)), row);
-    assert_true((row->scopes & LB_SCOPE_DATABASE) != 0);
+    assert_true(row->scopes != 0);
     assert_true(row->doc[0] != '\0');
     assert_int_equal(row->type == LB_OPTION_WORD, row->words[0] != '\0');
     if (row->type == LB_OPTION_INT) assert_true(row->min < row->max);
-    struct lb_options *db = create(NULL, LB_SCOPE_DATABASE);
+    bool on_database = (row->scopes & LB_SCOPE_DATABASE) != 0;
+    struct lb_options *db =
+        create(NULL, on_database ? LB_SCOPE_DATABASE : LB_SCOPE_STATEMENT);
     /* A default is a value like any other: in range and in normal form. */
     if (row->def != NULL && row->type != LB_OPTION_URI) {
       set(db, row->key, row->def);
@@ -260,6 +262,7 @@ static void test_scopes(void **state) {
   const enum lb_status wrong = LB_NOT_IMPLEMENTED;
   set_fails(wrong, conn, "uri", "https://h/p", "set it on a database");
   set_fails(wrong, stmt, "databricks.port", "1", "set it on a database");
+  set_fails(wrong, db, "adbc.statement.bind_by_name", "false", "set it on a statement");
   set_fails(wrong, stmt, "databricks.catalog", "c", "a database or a connection");
   set_fails(wrong, stmt, "databricks.session_conf.a", "1", "a database or a connection");
   set(conn, "databricks.catalog", "c");

@@ -10,6 +10,8 @@
 
 #include <inttypes.h>
 
+#include "wire/tcli.h"
+
 #define MINUTE_MS INT64_C(60000)
 
 /* Where nothing is known: the one eviction window that is (Databricks: 20 minutes idle,
@@ -73,6 +75,11 @@ static const struct {
                     .reliable_has_more = true,
                     .start_row_offset = true,
                     .catalog = DATABRICKS_CATALOG,
+                    /* Read in five of the vendor's drivers, 2026: parameters from V8; an
+                     * older server ignores the field. */
+                    .parameters_from = LB_T_PROTOCOL_SPARK_V8,
+                    /* Documented for the vendor's Python driver. */
+                    .max_parameters = 255,
                 },
         },
     [LB_KIND_SPARK] =
@@ -108,6 +115,7 @@ static const struct {
                     .catalog = {.table_in_names = true,
                                 .ask_schema = "SELECT current_database()",
                                 .use_schema = "USE "},
+                    .dialect = LB_DIALECT_HIVE,
                 },
         },
     [LB_KIND_KYUUBI] =
@@ -177,6 +185,11 @@ const char *lb_probe_kind_name(enum lb_probe_kind probe) {
 
 const struct lb_server_facts *lb_server_facts(enum lb_server_kind kind) {
   return &kinds[(unsigned)kind < LB_KIND_COUNT ? kind : LB_KIND_AUTO].facts;
+}
+
+bool lb_server_takes_parameters(enum lb_server_kind kind, int32_t protocol) {
+  int32_t from = lb_server_facts(kind)->parameters_from;
+  return from > 0 && protocol >= from;
 }
 
 #define BIT(rpc) (1u << LB_RPC_##rpc)

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "wire/param.h"
 
 enum lb_server_kind {
   LB_KIND_AUTO, /* not learned yet; also the option's default */
@@ -77,8 +78,15 @@ struct lb_server_facts {
   bool ask_schema_after_finish_only;
   int64_t max_rows_cap; /* pages are silently cut to so many rows; 0 no cap known */
   struct lb_catalog_facts catalog;
+  /* Protocol version from which parameters travel beside a statement; 0: they have to be
+   * written into its text. */
+  int32_t parameters_from;
+  int32_t max_parameters; /* of one statement, where they travel beside it */
+  enum lb_param_dialect dialect;
 };
 const struct lb_server_facts *lb_server_facts(enum lb_server_kind kind);
+/* True when parameters travel beside the statement, at most max_parameters of them. */
+bool lb_server_takes_parameters(enum lb_server_kind kind, int32_t protocol);
 /* True when a confirmed rpc resets the operation's idle clock (rule 3.3). */
 bool lb_server_is_contact(enum lb_server_kind kind, enum lb_op_origin origin,
                           enum lb_op_rpc rpc);

@@ -148,6 +148,45 @@ enum lb_status lb_thrift_build_info(const struct lb_server *server, int32_t info
   return lb_thrift_write_request(req, "GetInfo", &lb_t_get_info_req_desc, &msg, err);
 }
 
+/* Types of parameters; the values themselves stay where they are. */
+#define MAX_PARAMS_BYTES (16u * 1024u * 1024u)
+
+struct wire_params {
+  struct lb_arena arena;
+  struct lb_t_list list;
+};
+
+/* The list is in the order of the markers and counts them too: servers go by either. The
+ * type of a null travels, its value does not. */
+static enum lb_status fill_params(const struct lb_execute_params *params,
+                                  struct wire_params *out, struct lb_error *err) {
+  if (params->param_count == 0) return LB_OK;
+  size_t count = (size_t)params->param_count;
+  struct lb_t_spark_parameter *list =
+      lb_arena_array(&out->arena, count, sizeof(struct lb_t_spark_parameter));
+  struct lb_t_spark_parameter_value *values =
+      lb_arena_array(&out->arena, count, sizeof(struct lb_t_spark_parameter_value));
+  if (!list || !values) return lb_error_oom(err, "the parameters");
+  for (size_t i = 0; i < count; i++) {
+    const struct lb_param *param = &params->params[i];
+    char *type = lb_arena_alloc(&out->arena, LB_PARAM_TYPE_BYTES);
+    if (!type) return lb_error_oom(err, "the parameters");
+    lb_param_type_text(param->type, LB_DIALECT_SPARK, type);
+    list[i].type = lb_str_from(type);
+    if (param->name.data) {
+      list[i].name = param->name;
+    } else {
+      list[i].ordinal = LB_T_I32((int32_t)i + 1);
+    }
+    if (param->null) continue;
+    values[i].string_value = param->value;
+    list[i].value = &values[i];
+  }
+  out->list = (struct lb_t_list){.set = true, .count = params->param_count};
+  out->list.items = list;
+  return LB_OK;
+}
+
 enum lb_status lb_thrift_build_execute(const struct lb_server *server,
                                        const struct lb_execute_params *params,
                                        struct lb_request *req, struct lb_error *err) {
@@ -180,8 +219,16 @@ enum lb_status lb_thrift_build_execute(const struct lb_server *server,
   }
   lb_thrift_as_control(req, LB_REPEAT_IF_NOT_RECEIVED);
   req->max_reply_bytes = LB_THRIFT_MAX_DATA_REPLY_BYTES;
-  return lb_thrift_write_request(req, "ExecuteStatement",
-                                 &lb_t_execute_statement_req_desc, &msg, err);
+  struct wire_params wire_params = {0};
+  lb_arena_init(&wire_params.arena, LB_MEM_WIRE, MAX_PARAMS_BYTES);
+  enum lb_status status = fill_params(params, &wire_params, err);
+  msg.parameters = wire_params.list;
+  if (status == LB_OK) {
+    status = lb_thrift_write_request(req, "ExecuteStatement",
+                                     &lb_t_execute_statement_req_desc, &msg, err);
+  }
+  lb_arena_reset(&wire_params.arena);
+  return status;
 }
 
 enum lb_status lb_thrift_build_poll(const struct lb_op_handle *handle,

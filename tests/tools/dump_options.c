@@ -58,8 +58,9 @@ static void print_values(const struct lb_option_row *row) {
 }
 
 static void print_scopes(int scopes) {
-  printf("D%s%s", scopes & LB_SCOPE_CONNECTION ? " C" : "",
-         scopes & LB_SCOPE_STATEMENT ? " S" : "");
+  bool database = (scopes & LB_SCOPE_DATABASE) != 0;
+  printf("%s%s%s", database ? "D" : "", scopes & LB_SCOPE_CONNECTION ? " C" : "",
+         scopes & LB_SCOPE_STATEMENT ? &" S"[!database] : "");
 }
 
 static void print_row(const struct lb_option_row *row) {

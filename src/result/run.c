@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "result/run.h"
+
+static enum lb_status call_server(const struct lb_run *run, struct lb_execute_call **out,
+                                  struct lb_error *err) {
+  struct lb_execute_params params = {
+      .sql = run->sql,
+      .query_timeout_s = lb_options_int(run->opts, LB_OPT_QUERY_TIMEOUT),
+      .arrow = !lb_options_word_is(run->opts, LB_OPT_ARROW, "off"),
+      .max_rows = run->options->max_rows,
+      .max_bytes = LB_MIN(run->options->max_bytes, LB_DIRECT_MAX_BYTES),
+      .params = run->params,
+      .param_count = run->param_count,
+  };
+  struct lb_execute_call *call;
+  LB_TRY(lb_execute_create(run->sess, &params, &call, err));
+  enum lb_status status = lb_result_run(call, run->opts, run->slot, err);
+  if (status != LB_OK) {
+    lb_call_release(&call->base);
+    return status;
+  }
+  *out = call;
+  return LB_OK;
+}
+
+enum lb_status lb_run(const struct lb_run *run, struct lb_ran *out,
+                      struct lb_error *err) {
+  struct lb_error local = LB_ERROR_INIT;
+  if (!err) err = &local;
+  struct lb_ran made = {.rows_affected = -1};
+  struct lb_result_options options = *run->options;
+  /* A result that nobody wants needs no heartbeat: it is closed at once. */
+  if (!run->wanted) options.heartbeat.enabled = options.prefetch = false;
+  LB_TRY(lb_hb_stats_create(run->parent_stats, &made.stats, err));
+  struct lb_execute_call *call = NULL;
+  enum lb_status status = call_server(run, &call, err);
+  if (status == LB_OK) {
+    made.rows_affected = call->head.modified_rows;
+    status = lb_result_create(call, &options, made.stats, run->slot, &made.res, err);
+    lb_call_release(&call->base);
+  }
+  const char *query_id = status == LB_OK ? lb_result_query_id(made.res) : err->query_id;
+  lb_str_copy(made.query_id, sizeof made.query_id, lb_str_from(query_id));
+  if (status != LB_OK) {
+    lb_hb_stats_release(made.stats);
+    made.stats = NULL;
+  } else if (!run->wanted) {
+    lb_result_close(made.res, LB_HB_RELEASED);
+    lb_result_release(made.res);
+    made.res = NULL;
+  }
+  *out = made;
+  return status;
+}

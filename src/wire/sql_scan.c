@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is skipped, and where it ends (the lexers of Spark 4 and Hive 4 agree unless
+ * noted):
+ *  1. '...' and "...": at the same quote; a backslash takes the next byte along, whatever
+ *     spark.sql.parser.escapedStringLiterals says (that is about the value, not the
+ *     end). A doubled quote ends one string and begins the next, which comes to the same.
+ *  2. r'...' and r"..." (Spark): at the quote, backslashes mean nothing.
+ *  3. `...`: at the backquote; a doubled one likewise.
+ *  4. -- to the end of the line, unless a backslash stands right before it (Spark).
+ *  5. Comments in slash and star, which nest (Spark; a nested one in Hive is an error
+ *     anyway).
+ *  6. $tag$ ... $tag$ with a tag of letters that may be empty: the body of a function.
+ * A text that ends within one of these has no more markers; the server will say what is
+ * wrong with it.
+ *
+ * `?` is a marker. So is `:` with a name right behind it, unless it comes right behind a
+ * name, a number or something closed: `col:field` takes a field out of a column. `::` is
+ * a cast. */
+#include "wire/sql_scan.h"
+
+struct scanner {
+  const char *at;
+  const char *end;
+  const char *begin;
+  int32_t cap;
+  int32_t depth; /* of parentheses */
+  bool first_seen;
+  bool inserts; /* INSERT outside of parentheses */
+  struct lb_str first;
+};
+
+static bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         (unsigned char)c >= 0x80;
+}
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_word(char c) { return is_letter(c) || is_digit(c); }
+
+static bool looking_at(const struct scanner *s, struct lb_str what) {
+  return (size_t)(s->end - s->at) >= what.len && memcmp(s->at, what.data, what.len) == 0;
+}
+
+static void skip_quoted(struct scanner *s, bool escapes) {
+  char quote = *s->at++;
+  while (s->at < s->end && *s->at != quote) {
+    if (escapes && *s->at == '\\' && s->at + 1 < s->end) s->at++;
+    s->at++;
+  }
+  if (s->at < s->end) s->at++;
+}
+
+static void skip_line(struct scanner *s) {
+  while (s->at < s->end && *s->at != '\n' && *s->at != '\r') {
+    if (s->end - s->at > 1 && s->at[0] == '\\' && s->at[1] == '\n') s->at++;
+    s->at++;
+  }
+}
+
+static void skip_comment(struct scanner *s) {
+  int32_t depth = 0;
+  while (s->at < s->end) {
+    if (looking_at(s, LB_STR("/*"))) {
+      depth++;
+      s->at += 2;
+    } else if (looking_at(s, LB_STR("*/"))) {
+      s->at += 2;
+      if (--depth == 0) return;
+    } else {
+      s->at++;
+    }
+  }
+}
+
+/* False: the dollar sign begins no body. */
+static bool skip_dollars(struct scanner *s) {
+  const char *tag_end = s->at + 1;
+  while (tag_end < s->end && is_letter(*tag_end)) tag_end++;
+  if (tag_end == s->end || *tag_end != '$') return false;
+  struct lb_str tag = {s->at, (size_t)(tag_end + 1 - s->at)};
+  struct lb_str rest = {tag_end + 1, (size_t)(s->end - tag_end - 1)};
+  size_t found = lb_str_find(rest, tag);
+  s->at = found == SIZE_MAX ? s->end : rest.data + found + tag.len;
+  return true;
+}
+
+static void take_word(struct scanner *s) {
+  const char *begin = s->at;
+  while (s->at < s->end && is_word(*s->at)) s->at++;
+  struct lb_str word = {begin, (size_t)(s->at - begin)};
+  if (!s->first_seen) {
+    s->first_seen = true;
+    s->first = word;
+  }
+  if (s->depth == 0 && lb_str_equal_nocase(word, LB_STR("INSERT"))) s->inserts = true;
+  bool raw = word.len == 1 && (*begin == 'r' || *begin == 'R') && s->at < s->end &&
+             (*s->at == '\'' || *s->at == '"');
+  if (raw) skip_quoted(s, false);
+}
+
+static enum lb_status add(struct scanner *s, struct lb_sql_scan *out, size_t len,
+                          struct lb_str name, struct lb_error *err) {
+  if (out->count > 0 && out->named != (name.data != NULL)) {
+    return lb_error_set(err, LB_INVALID_ARGUMENT,
+                        "the query has both ? and :name markers; use one kind");
+  }
+  if (out->count == LB_SQL_MAX_MARKERS) {
+    return lb_error_set(err, LB_INVALID_ARGUMENT,
+                        "the query has more than %d parameter markers",
+                        LB_SQL_MAX_MARKERS);
+  }
+  if (out->count == s->cap) {
+    int32_t cap = s->cap ? s->cap * 2 : 8;
+    struct lb_sql_marker *more =
+        lb_realloc(LB_MEM_WIRE, out->markers, (size_t)cap * sizeof *more);
+    if (!more) return lb_error_oom(err, "the query's parameter markers");
+    out->markers = more;
+    s->cap = cap;
+  }
+  out->named = name.data != NULL;
+  out->markers[out->count++] =
+      (struct lb_sql_marker){.at = (size_t)(s->at - s->begin), .len = len, .name = name};
+  s->at += len;
+  return LB_OK;
+}
+
+static bool after_value(const struct scanner *s) {
+  if (s->at == s->begin) return false;
+  char before = s->at[-1];
+  return is_word(before) || strchr(")]`'\"?", before) != NULL;
+}
+
+static enum lb_status take_colon(struct scanner *s, struct lb_sql_scan *out,
+                                 struct lb_error *err) {
+  const char *name = s->at + 1;
+  if (name < s->end && *name == ':') {
+    s->at += 2;
+    return LB_OK;
+  }
+  const char *name_end = name;
+  size_t quotes = 0;
+  if (name < s->end && *name == '`') {
+    name_end = memchr(name + 1, '`', (size_t)(s->end - name - 1));
+    quotes = 1;
+  } else if (name < s->end && is_letter(*name)) {
+    while (name_end < s->end && is_word(*name_end)) name_end++;
+  }
+  if (!name_end || name_end == name || after_value(s)) {
+    s->at++;
+    return LB_OK;
+  }
+  name += quotes;
+  size_t len = (size_t)(name_end - s->at) + quotes;
+  return add(s, out, len, (struct lb_str){name, (size_t)(name_end - name)}, err);
+}
+
+static enum lb_status step(struct scanner *s, struct lb_sql_scan *out,
+                           struct lb_error *err) {
+  char c = *s->at;
+  if (is_letter(c)) {
+    take_word(s);
+  } else if (c == '\'' || c == '"' || c == '`') {
+    skip_quoted(s, c != '`');
+  } else if (looking_at(s, LB_STR("--"))) {
+    skip_line(s);
+  } else if (looking_at(s, LB_STR("/*"))) {
+    skip_comment(s);
+  } else if (c == '$' && skip_dollars(s)) {
+    return LB_OK;
+  } else if (c == '?') {
+    return add(s, out, 1, (struct lb_str){NULL, 0}, err);
+  } else if (c == ':') {
+    return take_colon(s, out, err);
+  } else {
+    if (c == '(') s->depth++;
+    if (c == ')') s->depth--;
+    s->at++;
+    /* `1e5` and `2x` are one token each: no word begins within. */
+    while (is_digit(c) && s->at < s->end && is_word(*s->at)) s->at++;
+  }
+  return LB_OK;
+}
+
+static bool reads_only(const struct scanner *s) {
+  static const char *const queries[] = {"SELECT",   "VALUES", "TABLE",   "SHOW",
+                                        "DESCRIBE", "DESC",   "EXPLAIN", "LIST"};
+  for (size_t i = 0; i < LB_ARRAY_LEN(queries); i++) {
+    if (lb_str_equal_nocase(s->first, lb_str_from(queries[i]))) return true;
+  }
+  if (s->inserts) return false;
+  return lb_str_equal_nocase(s->first, LB_STR("WITH")) ||
+         lb_str_equal_nocase(s->first, LB_STR("FROM"));
+}
+
+enum lb_status lb_sql_scan(struct lb_str sql, struct lb_sql_scan *out,
+                           struct lb_error *err) {
+  struct scanner s = {.at = sql.data, .begin = sql.data, .end = sql.data + sql.len};
+  struct lb_sql_scan made = {0};
+  while (s.at < s.end) {
+    enum lb_status status = step(&s, &made, err);
+    if (status != LB_OK) {
+      lb_sql_scan_reset(&made);
+      return status;
+    }
+  }
+  made.is_query = s.first_seen && reads_only(&s);
+  *out = made;
+  return LB_OK;
+}
+
+void lb_sql_scan_reset(struct lb_sql_scan *scan) {
+  lb_free(scan->markers);
+  *scan = (struct lb_sql_scan){0};
+}

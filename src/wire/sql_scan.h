@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds the parameter markers of an SQL text of Databricks, Spark or Hive without parsing
+ * it: only strings, quoted names, comments and bodies between dollar signs have to be
+ * known, since a question mark or colon in them is none. Pure, any thread. */
+#ifndef LB_WIRE_SQL_SCAN_H
+#define LB_WIRE_SQL_SCAN_H
+
+#include "base/buf.h"
+
+/* More markers than this are refused. */
+#define LB_SQL_MAX_MARKERS 65536
+
+struct lb_sql_marker {
+  size_t at;          /* first byte in the text */
+  size_t len;         /* of the whole marker */
+  struct lb_str name; /* of `:name`, a view on the text; data NULL for `?` */
+};
+
+struct lb_sql_scan {
+  struct lb_sql_marker *markers; /* in the order of the text */
+  int32_t count;
+  bool named;    /* the markers are `:name`, not `?` */
+  bool is_query; /* it only reads: SELECT, WITH without INSERT, VALUES, SHOW, ... */
+};
+
+/* LB_INVALID_ARGUMENT: `?` and `:name` in one text, or too many markers. The text must
+ * outlive the scan. */
+enum lb_status lb_sql_scan(struct lb_str sql, struct lb_sql_scan *out,
+                           struct lb_error *err) LB_MUST_USE;
+void lb_sql_scan_reset(struct lb_sql_scan *scan);
+
+#endif

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bound parameters: what goes to the server, what comes back, and who releases what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from harness import (
+    PAGED,
+    AdbcConnection,
+    AdbcStatement,
+    AdbcStatusCode,
+    Error,
+    Read,
+    Warehouse,
+    connected,
+    execute,
+    table_of,
+    update,
+    value,
+)
+
+@pytest.fixture(scope="module", params=["databricks", "spark", "hive"])
+def w(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
+    with Warehouse(personality=request.param) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def databricks() -> Iterator[Warehouse]:
+    with Warehouse() as server:
+        yield server
+
+
+@pytest.fixture
+def conn(w: Warehouse) -> Iterator[AdbcConnection]:
+    with connected(w) as conn:
+        yield conn
+
+
+def bound(conn: AdbcConnection, sql: str, data: Any, **options: str) -> Read:
+    stmt = AdbcStatement(conn)
+    try:
+        stmt.set_options(**options)
+        bind(stmt, data)
+        return execute(stmt, sql)
+    except BaseException:
+        stmt.close()
+        raise
+
+
+def bind(stmt: AdbcStatement, data: Any) -> None:
+    stmt.bind(data) if isinstance(data, pa.RecordBatch) else stmt.bind_stream(data)
+
+
+def one(*columns: pa.Array, names: list[str] | None = None) -> pa.RecordBatch:
+    return pa.record_batch(list(columns), names or [f"c{i}" for i in range(len(columns))])
+
+
+def refused(conn: AdbcConnection, sql: str, data: Any, **options: str) -> str:
+    with pytest.raises(Error) as caught:
+        bound(conn, sql, data, **options)
+    assert caught.value.status_code == AdbcStatusCode.INVALID_ARGUMENT
+    return str(caught.value)
+
+
+# --- markers -----------------------------------------------------------------------------
+
+
+def test_positions(conn: AdbcConnection) -> None:
+    sql = "SELECT ? AS a, '?' AS b, ? AS c -- ?"
+    with bound(conn, sql, one(pa.array([7]), pa.array(["it's \\ $x"]))) as read:
+        assert table_of(read).to_pylist() == [{"a": 7, "b": "?", "c": "it's \\ $x"}]
+
+
+def test_names(conn: AdbcConnection) -> None:
+    data = one(pa.array([20]), pa.array([1]), names=["B", "a"])
+    with bound(conn, "SELECT :a + :b AS x, :a AS y, ':a' AS z", data) as read:
+        assert table_of(read).to_pylist() == [{"x": 21, "y": 1, "z": ":a"}]
+
+
+def test_names_by_position(conn: AdbcConnection) -> None:
+    data = one(pa.array([20]), pa.array([1]))
+    by_position = {"adbc.statement.bind_by_name": "false"}
+    with bound(conn, "SELECT :a AS x, :b AS y, :a AS z", data, **by_position) as read:
+        assert table_of(read).to_pylist() == [{"x": 20, "y": 1, "z": 20}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "names", "says"),
+    [
+        ("SELECT ?", ["a", "b"], "parameter 2 ('b') has no marker"),
+        ("SELECT ?, ?, ?", ["a", "b"], "parameter 3 has no value"),
+        ("SELECT 1", ["a"], "parameter 1 ('a') has no marker"),
+        ("SELECT :a", ["b"], "parameter :a has no value"),
+        ("SELECT :a", ["a", "b"], "parameter 2 ('b') has no marker"),
+        ("SELECT :a", ["a", "A"], "parameter :a is bound twice"),
+        ("SELECT :a, ?", ["a", "b"], "both ? and :name"),
+    ],
+)
+def test_wrong_counts(
+    databricks: Warehouse, sql: str, names: list[str], says: str
+) -> None:
+    data = one(*[pa.array([1])] * len(names), names=names)
+    with connected(databricks) as conn:
+        assert says in refused(conn, sql, data)
+
+
+def test_by_name_needs_names(databricks: Warehouse) -> None:
+    with connected(databricks) as conn:
+        by_name = {"adbc.statement.bind_by_name": "true"}
+        assert "bind_by_name" in refused(conn, "SELECT ?", one(pa.array([1])), **by_name)
+
+
+# --- rows --------------------------------------------------------------------------------
+
+
+def test_query_over_rows(conn: AdbcConnection) -> None:
+    data = one(pa.array([1, 2, 3]))
+    with bound(conn, "SELECT ? AS a, id FROM range(2)", data) as read:
+        assert table_of(read).column("a").to_pylist() == [1, 1, 2, 2, 3, 3]
+
+
+def test_stream_of_batches(conn: AdbcConnection) -> None:
+    batches = [one(pa.array(part, pa.int64())) for part in ([1], [], [2, 3])]
+    reader = pa.RecordBatchReader.from_batches(batches[0].schema, batches)
+    with bound(conn, "SELECT ? AS a", reader) as read:
+        assert table_of(read).column("a").to_pylist() == [1, 2, 3]
+
+
+def test_rows_are_executed_as_they_are_read(databricks: Warehouse) -> None:
+    """Each row's result is one of its own, and the next one is made when it is needed."""
+    databricks.reset()
+    data = one(pa.array([1, 2, 3]))
+    with connected(databricks, PAGED) as conn:
+        with bound(conn, "SELECT ? AS a, id FROM range(20)", data) as read:
+            assert read.rows(15) == [1] * 15
+            first = read.query_id
+            assert read.rows(10) == [1] * 5 + [2] * 5
+            assert read.query_id != first
+            assert len(databricks.operations()) == 2
+
+
+def test_stream_outlives_everything(w: Warehouse) -> None:
+    with connected(w) as conn:
+        read = bound(conn, "SELECT ? AS a", one(pa.array([1, 2])))
+        read.stmt.close()
+    assert read.rest() == [1, 2]
+    read.release_stream()
+
+
+def test_no_rows(w: Warehouse, conn: AdbcConnection) -> None:
+    nothing = one(pa.array([], pa.int64()))
+    with bound(conn, "SELECT ? AS a", nothing) as read:
+        assert read.rest() == [] and read.affected == 0
+    with AdbcStatement(conn) as stmt:
+        stmt.set_sql_query("INSERT INTO nowhere VALUES (?)")
+        stmt.bind(nothing)
+        assert stmt.execute_update() == 0
+
+
+def test_update_over_rows(databricks: Warehouse) -> None:
+    with connected(databricks) as conn:
+        update(conn, "CREATE OR REPLACE TABLE bound_rows (a INT, b STRING)")
+        with AdbcStatement(conn) as stmt:
+            stmt.set_sql_query("INSERT INTO bound_rows VALUES (?, ?)")
+            stmt.prepare()
+            stmt.bind(one(pa.array([1, 2, 3], pa.int32()), pa.array(["a", None, "c"])))
+            assert stmt.execute_update() == 3
+            # An array can be executed with again.
+            assert stmt.execute_update() == 3
+        assert value(conn, "SELECT count(*) FROM bound_rows WHERE b IS NULL") == 2
+
+
+def test_update_over_rows_that_wants_a_result(databricks: Warehouse) -> None:
+    """No row may wait for somebody to read a result that nobody is interested in."""
+    with connected(databricks) as conn:
+        update(conn, "CREATE OR REPLACE TABLE bound_all (a INT)")
+        with bound(conn, "INSERT INTO bound_all VALUES (?)", one(pa.array([1, 2]))) as read:
+            assert read.affected == 2
+            assert value(conn, "SELECT sum(a) FROM bound_all") == 3
+
+
+def test_failing_row_is_named(databricks: Warehouse) -> None:
+    with connected(databricks) as conn:
+        with bound(conn, "SELECT CAST(? AS INT) AS a", one(pa.array(["1", "x"]))) as read:
+            assert read.rows(1) == [1]
+            with pytest.raises(Error, match="row 2 of the bound values"):
+                read.rows(1)
+            with pytest.raises(Error, match="row 2 of the bound values"):
+                read.reader.read_next_batch()
