@@ -9,6 +9,7 @@ threads and keeps no state.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +134,34 @@ def _month_interval() -> pa.DataType:
     return pa.DataType._import_from_c(int(ffi.cast("uintptr_t", holder)))
 
 
+def _nested_sql(field: pa.Field) -> Any:
+    """The SQL type of a nested column that holds what Arrow's type does not tell."""
+    name = (field.metadata or {}).get(b"Spark:DataType:SqlName", b"").decode()
+    if not pa.types.is_nested(field.type) or not re.search("INTERVAL|VARIANT", name):
+        return None
+    from warehouse.sql.types import parse_type
+
+    return parse_type(name)
+
+
+def _with_months(kind: pa.DataType, sql: Any) -> pa.DataType:
+    """The Arrow type with the months of ``sql`` as intervals; the layout is the same."""
+    if sql.kind == "YM":
+        return _month_interval()
+    if sql.kind == "ARRAY":
+        inner = _with_months(kind.value_type, sql.args[0])
+        return pa.list_(kind.value_field.with_type(inner))
+    if sql.kind == "MAP":
+        return pa.map_(
+            _with_months(kind.key_type, sql.args[0]),
+            _with_months(kind.item_type, sql.args[1]),
+        )
+    if sql.kind == "STRUCT":
+        made = [f.with_type(_with_months(f.type, s)) for f, s in zip(kind, sql.args)]
+        return pa.struct(made)
+    return kind
+
+
 class WireForm:
     """What each column of one result becomes on the wire."""
 
@@ -142,8 +171,9 @@ class WireForm:
         self.flavour = flavour
         self.columns = columns
         self._text: list[bool] = []
+        self.nested = [_nested_sql(field) for field in schema]
         fields, announced = [], []
-        for field, column in zip(schema, columns):
+        for field, column, nested in zip(schema, columns, self.nested):
             flag = NATIVE_FLAG.get(column.type_id)
             as_text = flag is not None and not getattr(native, flag)
             as_text = as_text and not pa.types.is_string(field.type)
@@ -155,6 +185,8 @@ class WireForm:
             # does not name its types: only the schema message has to say what it is.
             if column.type_id == Type.INTERVAL_YEAR_MONTH_TYPE and not as_text:
                 field = pa.field(field.name, _month_interval(), True, field.metadata)
+            elif nested is not None and not as_text:
+                field = field.with_type(_with_months(field.type, nested))
             announced.append(field)
         self.source = schema
         self.schema = pa.schema(fields)
@@ -164,17 +196,19 @@ class WireForm:
     def identity(self) -> bool:
         return not any(self._text)
 
-    def text(self, array: pa.Array, type_id: int) -> pa.Array:
+    def text(self, array: pa.Array, type_id: int, nested: Any = None) -> pa.Array:
         if type_id == Type.INTERVAL_YEAR_MONTH_TYPE and pa.types.is_integer(array.type):
             return months_to_text(array)
-        return array_to_text(array, self.flavour)
+        return array_to_text(array, self.flavour, nested)
 
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if self.identity and batch.schema.equals(self.schema, check_metadata=True):
             return batch
         arrays = [
-            self.text(array, column.type_id) if as_text else array
-            for array, column, as_text in zip(batch.columns, self.columns, self._text)
+            self.text(array, column.type_id, nested) if as_text else array
+            for array, column, as_text, nested in zip(
+                batch.columns, self.columns, self._text, self.nested
+            )
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
@@ -270,7 +304,9 @@ class ColumnEncoder:
         raw = values.astype(dtype).tobytes()
         return ttypes.TColumn(**{name: cls(RawList(element, len(array), [raw]), nulls)})
 
-    def column(self, array: pa.Array, type_id: int) -> ttypes.TColumn:
+    def column(
+        self, array: pa.Array, type_id: int, nested: Any = None
+    ) -> ttypes.TColumn:
         if isinstance(array, pa.ChunkedArray):
             array = array.combine_chunks()
         nulls = null_bitmap(array, self.no_nulls)
@@ -286,12 +322,14 @@ class ColumnEncoder:
             raw = _length_prefixed(_as_bytes_array(array, pa.binary(), b""))
             values = RawList(TType.STRING, count, [raw])
             return ttypes.TColumn(binaryVal=ttypes.TBinaryColumn(values, nulls))
-        text = _as_bytes_array(self.form.text(array, type_id), pa.string(), "")
+        text = _as_bytes_array(self.form.text(array, type_id, nested), pa.string(), "")
         values = RawList(TType.STRING, count, [_length_prefixed(text)])
         return ttypes.TColumn(stringVal=ttypes.TStringColumn(values, nulls))
 
     def encode(self, batch: pa.RecordBatch | pa.Table) -> list[ttypes.TColumn]:
         return [
-            self.column(array, column.type_id)
-            for array, column in zip(batch.columns, self.form.columns)
+            self.column(array, column.type_id, nested)
+            for array, column, nested in zip(
+                batch.columns, self.form.columns, self.form.nested
+            )
         ]

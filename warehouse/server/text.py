@@ -91,14 +91,30 @@ def _scalar_formatter(kind: pa.DataType, flavour: str) -> Callable[[Any], str]:
     return lambda v: json.dumps(v, ensure_ascii=False)
 
 
-def _formatter(kind: pa.DataType, flavour: str) -> Callable[[Any], str]:
-    """A function from one ``as_py`` value of this type to its text."""
+def _sql_formatter(sql: Any, flavour: str) -> Callable[[Any], str] | None:
+    """What Arrow's type does not say: months, and JSON that is text already."""
+    if sql is None or sql.kind not in ("YM", "VARIANT"):
+        return None
+    if sql.kind == "VARIANT":
+        return str
+    quote = '"' if flavour == "databricks" else ""
+    return lambda v: quote + year_month_text(v) + quote
 
-    def nullable(inner: Callable[[Any], str]) -> Callable[[Any], str]:
-        return lambda v: "null" if v is None else inner(v)
+
+def _formatter(kind: pa.DataType, flavour: str, sql: Any = None) -> Callable[[Any], str]:
+    """A function from one ``as_py`` value of this type to its text.  ``sql`` is the SQL
+    type, where it says more than Arrow's.
+    """
+    inner = sql.args if sql is not None and sql.args else None
+
+    def nullable(render: Callable[[Any], str]) -> Callable[[Any], str]:
+        return lambda v: "null" if v is None else render(v)
 
     if pa.types.is_map(kind):
-        key, item = (_formatter(t, flavour) for t in (kind.key_type, kind.item_type))
+        key, item = (
+            _formatter(t, flavour, inner and inner[i])
+            for i, t in enumerate((kind.key_type, kind.item_type))
+        )
         bare = flavour == "databricks" and not pa.types.is_string(kind.key_type)
 
         def map_text(entries: list) -> str:
@@ -112,7 +128,10 @@ def _formatter(kind: pa.DataType, flavour: str) -> Callable[[Any], str]:
 
         return nullable(map_text)
     if pa.types.is_struct(kind):
-        fields = [(f.name, _formatter(f.type, flavour)) for f in kind]
+        fields = [
+            (f.name, _formatter(f.type, flavour, inner and inner[i]))
+            for i, f in enumerate(kind)
+        ]
         return nullable(
             lambda v: (
                 "{"
@@ -124,11 +143,11 @@ def _formatter(kind: pa.DataType, flavour: str) -> Callable[[Any], str]:
             )
         )
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        item = _formatter(kind.value_type, flavour)
+        item = _formatter(kind.value_type, flavour, inner and inner[0])
         return nullable(lambda v: "[" + ",".join(map(item, v)) + "]")
     if pa.types.is_null(kind):
         return lambda v: "null"
-    return nullable(_scalar_formatter(kind, flavour))
+    return nullable(_sql_formatter(sql, flavour) or _scalar_formatter(kind, flavour))
 
 
 def _plain_durations(kind: pa.DataType) -> pa.DataType:
@@ -142,8 +161,8 @@ def _plain_durations(kind: pa.DataType) -> pa.DataType:
     return pa.int64() if pa.types.is_duration(kind) else kind
 
 
-def nested_to_text(array: pa.Array, flavour: str) -> pa.Array:
-    render = _formatter(array.type, flavour)
+def nested_to_text(array: pa.Array, flavour: str, sql: Any = None) -> pa.Array:
+    render = _formatter(array.type, flavour, sql)
     plain = _plain_durations(array.type)
     if plain != array.type:
         array = array.cast(plain)
@@ -172,8 +191,10 @@ def _timestamp_to_text(array: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(text, r"(\.\d*[1-9])0+$", r"\1")
 
 
-def array_to_text(array: pa.Array, flavour: str = "databricks") -> pa.Array:
-    """The array as strings; nulls stay nulls."""
+def array_to_text(
+    array: pa.Array, flavour: str = "databricks", sql: Any = None
+) -> pa.Array:
+    """The array as strings; nulls stay nulls.  ``sql``: see ``_formatter``."""
     kind = array.type
     if pa.types.is_string(kind):
         return array
@@ -184,7 +205,7 @@ def array_to_text(array: pa.Array, flavour: str = "databricks") -> pa.Array:
     if pa.types.is_timestamp(kind):
         return _timestamp_to_text(array)
     if pa.types.is_nested(kind):
-        return nested_to_text(array, flavour)
+        return nested_to_text(array, flavour, sql)
     if pa.types.is_duration(kind):
         micros = array.cast(pa.duration("us")).cast(pa.int64()).to_pylist()
         return pa.array(

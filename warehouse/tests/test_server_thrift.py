@@ -863,3 +863,22 @@ def test_a_string_of_64_mib(c):
     (value,) = rows_of(c.fetch(handle, maxBytes=1 << 20).results)[0]
     assert len(value) == size
     c.close_operation(handle)
+
+
+NESTED = (
+    "SELECT array(INTERVAL '1-2' YEAR TO MONTH, NULL) AS a, "
+    "named_struct('m', map('k', INTERVAL '5' MONTH), 'v', parse_json('[1]')) AS s"
+)
+
+
+def test_intervals_and_variants_inside_others(c):
+    handle = c.run(NESTED, arrow=False)
+    assert rows_of(c.fetch(handle).results) == [
+        ('["1-2",null]', '{"m":{"k":"0-5"},"v":[1]}')
+    ]
+    native = t.TSparkArrowTypes(True, True, True, True, True)
+    handle = c.run(NESTED, useArrowNativeTypes=native)
+    found = arrow_table(c.metadata(handle), c.fetch(handle).results)
+    assert found.num_rows == 1
+    assert str(found.schema.field("a").type.value_type) == "month_interval"
+    assert str(found.schema.field("s").type["m"].type.item_type) == "month_interval"
