@@ -132,12 +132,14 @@ class Control:
         return self.call("GET", "/faults/kinds")
 
     def fault_matrix(self) -> list[tuple[str, str]]:
-        """Every (kind, where) that can be: an RPC's name, ``probe`` or ``connection``."""
+        """Every (kind, where) that can be: an RPC's name, ``probe`` or ``connection``.
+        What the storage of the volumes can meet has ``storage`` in ``fault_kinds``.
+        """
         made = []
         for kind, known in self.fault_kinds().items():
             made += [(kind, rpc) for rpc in known["rpcs"]]
             made += [(kind, "probe")] if known["probes"] else []
-            made += [] if known["rpcs"] else [(kind, "connection")]
+            made += [(kind, "connection")] if known["phase"] == "connection" else []
         return made
 
     def fault_taken(self, ident: str) -> int:

@@ -69,7 +69,7 @@ def cells(*where: str) -> list[tuple[str, str]]:
     for kind, known in KINDS.items():
         for place in where:
             at_probe = place == "probe" and known["probes"]
-            at_connection = place == "connection" and not known["rpcs"]
+            at_connection = place == known["phase"] == "connection"
             if place in known["rpcs"] or at_probe or at_connection:
                 found.append((kind, place))
     return [cell for cell in found if cell not in NOT_APPLICABLE]
