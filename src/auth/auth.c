@@ -8,7 +8,13 @@ struct lb_auth {
   bool sends_secret;
   struct lb_authorizer authorizer;
   size_t value_len;
-  char value[]; /* the whole header value, NUL-terminated */
+  char *value;         /* the whole header value, NUL-terminated */
+  uint64_t renewal_id; /* 0: cannot be renewed */
+  struct lb_token_source source;
+  struct {                  /* I/O thread */
+    struct lb_list waiters; /* for the renewal that runs */
+    bool renewing;
+  } owned;
 };
 
 static enum lb_status write_header(void *ctx, struct lb_buf *value,
@@ -18,23 +24,35 @@ static enum lb_status write_header(void *ctx, struct lb_buf *value,
   return lb_buf_check(value, "the Authorization header", err);
 }
 
-static enum lb_status create(struct lb_str prefix, struct lb_str secret, bool base64,
-                             struct lb_auth **out, struct lb_error *err) {
+static char *make_value(struct lb_str prefix, struct lb_str secret, bool base64,
+                        size_t *len) {
   size_t secret_len = base64 ? (secret.len + 2) / 3 * 4 : secret.len;
-  struct lb_auth *auth =
-      lb_alloc_zero(LB_MEM_MISC, sizeof *auth + prefix.len + secret_len + 1);
-  if (!auth) return lb_error_oom(err, "the credentials");
-  atomic_init(&auth->refs, 1);
-  auth->sends_secret = prefix.len > 0;
-  auth->authorizer = (struct lb_authorizer){write_header, auth};
-  memcpy(auth->value, prefix.data, prefix.len);
-  char *at = auth->value + prefix.len;
+  char *value = lb_alloc_zero(LB_MEM_MISC, prefix.len + secret_len + 1);
+  if (!value) return NULL;
+  memcpy(value, prefix.data, prefix.len);
+  char *at = value + prefix.len;
   if (base64) {
     lb_base64_encode(at, (const uint8_t *)secret.data, secret.len);
   } else if (secret.len > 0) {
     memcpy(at, secret.data, secret.len);
   }
-  auth->value_len = prefix.len + secret_len;
+  *len = prefix.len + secret_len;
+  return value;
+}
+
+static enum lb_status create(struct lb_str prefix, struct lb_str secret, bool base64,
+                             struct lb_auth **out, struct lb_error *err) {
+  struct lb_auth *auth = lb_alloc_zero(LB_MEM_MISC, sizeof *auth);
+  if (!auth) return lb_error_oom(err, "the credentials");
+  auth->value = make_value(prefix, secret, base64, &auth->value_len);
+  if (!auth->value) {
+    lb_free(auth);
+    return lb_error_oom(err, "the credentials");
+  }
+  atomic_init(&auth->refs, 1);
+  lb_list_init(&auth->owned.waiters);
+  auth->sends_secret = prefix.len > 0;
+  auth->authorizer = (struct lb_authorizer){write_header, auth};
   *out = auth;
   return LB_OK;
 }
@@ -43,8 +61,9 @@ enum lb_status lb_auth_none(struct lb_auth **out, struct lb_error *err) {
   return create(LB_STR(""), LB_STR(""), false, out, err);
 }
 
-enum lb_status lb_auth_bearer(const char *token, struct lb_auth **out,
-                              struct lb_error *err) {
+/* The token without the white space around it. */
+static enum lb_status check_token(const char *token, struct lb_str *out,
+                                  struct lb_error *err) {
   struct lb_str secret = lb_str_trim(lb_str_from(token));
   if (secret.len == 0) {
     return lb_error_set(err, LB_INVALID_ARGUMENT,
@@ -61,7 +80,75 @@ enum lb_status lb_auth_bearer(const char *token, struct lb_auth **out,
           i);
     }
   }
+  *out = secret;
+  return LB_OK;
+}
+
+enum lb_status lb_auth_bearer(const char *token, struct lb_auth **out,
+                              struct lb_error *err) {
+  struct lb_str secret;
+  LB_TRY(check_token(token, &secret, err));
   return create(LB_STR("Bearer "), secret, false, out, err);
+}
+
+enum lb_status lb_auth_renewable(const char *token, const struct lb_token_source *source,
+                                 struct lb_auth **out, struct lb_error *err) {
+  static _Atomic uint64_t made;
+  struct lb_auth *auth;
+  LB_TRY(lb_auth_bearer(token, &auth, err));
+  auth->source = *source;
+  auth->renewal_id = atomic_fetch_add_explicit(&made, 1, memory_order_relaxed) + 1;
+  *out = auth;
+  return LB_OK;
+}
+
+uint64_t lb_auth_renewal_id(const struct lb_auth *auth) { return auth->renewal_id; }
+
+enum lb_status lb_auth_renew(struct lb_auth *auth, struct lb_io *io,
+                             struct lb_token_waiter *waiter, struct lb_error *err) {
+  if (auth->renewal_id == 0) {
+    return lb_error_set(err, LB_NOT_IMPLEMENTED,
+                        "the server refused the token, which cannot be renewed; open a "
+                        "database with a newer databricks.access_token");
+  }
+  if (!auth->owned.renewing) {
+    LB_TRY(auth->source.renew(auth->source.ctx, auth, io, err));
+    auth->owned.renewing = true;
+    lb_auth_retain(auth);
+  }
+  lb_list_init(&waiter->node);
+  lb_list_push_back(&auth->owned.waiters, &waiter->node);
+  return LB_OK;
+}
+
+/* The old token stays when the new one is none, or finds no memory. */
+static bool replace(struct lb_auth *auth, const char *token) {
+  struct lb_str secret;
+  size_t len;
+  if (token == NULL || check_token(token, &secret, NULL) != LB_OK) return false;
+  char *value = make_value(LB_STR("Bearer "), secret, false, &len);
+  if (value == NULL) return false;
+  lb_wipe(auth->value, auth->value_len);
+  lb_free(auth->value);
+  auth->value = value;
+  auth->value_len = len;
+  return true;
+}
+
+void lb_auth_renewed(struct lb_auth *auth, struct lb_io *io, const char *token) {
+  LB_ASSERT(auth->owned.renewing);
+  if (!auth->owned.renewing) return;
+  bool renewed = replace(auth, token);
+  auth->owned.renewing = false;
+  /* One who asks again from within done waits for the next renewal. */
+  struct lb_list waiters;
+  lb_list_init(&waiters);
+  lb_list_splice(&waiters, &auth->owned.waiters);
+  for (struct lb_list *node; (node = lb_list_pop(&waiters)) != NULL;) {
+    struct lb_token_waiter *waiter = LB_CONTAINER_OF(node, struct lb_token_waiter, node);
+    waiter->done(waiter, io, renewed);
+  }
+  lb_auth_release(auth);
 }
 
 enum lb_status lb_auth_basic(const char *username, const char *password,
@@ -94,7 +181,9 @@ void lb_auth_retain(struct lb_auth *auth) {
 void lb_auth_release(struct lb_auth *auth) {
   if (!auth) return;
   if (atomic_fetch_sub_explicit(&auth->refs, 1, memory_order_acq_rel) != 1) return;
+  if (auth->source.destroy) auth->source.destroy(auth->source.ctx);
   lb_wipe(auth->value, auth->value_len);
+  lb_free(auth->value);
   lb_free(auth);
 }
 

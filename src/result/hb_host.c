@@ -109,6 +109,21 @@ enum lb_status lb_hb_host_get(struct lb_hb_sched *sched, const char *key,
   return LB_OK;
 }
 
+static bool is_gate_of(const struct lb_hb_host *host, struct lb_str name) {
+  struct lb_str key = lb_str_from(host->key);
+  if (!lb_str_starts_with(key, name)) return false;
+  return key.len == name.len || key.data[name.len] == ' ';
+}
+
+int32_t lb_hb_sched_probe_limit(const struct lb_hb_sched *sched, struct lb_str name) {
+  int32_t sum = 0;
+  LB_LIST_FOR_EACH_SAFE(node, next, &sched->hosts) {
+    const struct lb_hb_host *host = LB_CONTAINER_OF(node, struct lb_hb_host, node);
+    if (is_gate_of(host, name)) sum = LB_MIN(sum + host->limit, LIMIT_MAX);
+  }
+  return sum;
+}
+
 const char *lb_hb_host_key(const struct lb_hb_host *host) { return host->key; }
 
 /* --- pacing
@@ -350,6 +365,10 @@ bool lb_hb_host_renew(struct lb_hb_host *host, struct lb_hb *hb, int64_t sent_ms
   host->renewing = false;
   lb_hb_host_dequeue(hb);
   return false;
+}
+
+struct lb_hb *lb_hb_host_refused(const struct lb_hb_host *host) {
+  return LB_CONTAINER_OF(host->token.next, struct lb_hb, queued);
 }
 
 void lb_hb_host_token(struct lb_hb_host *host, bool renewed, int64_t now_ms) {

@@ -184,7 +184,7 @@ int64_t lb_hb_sched_next_due(const struct lb_hb_sched *sched); /* LB_NEVER_MS: n
 void lb_hb_sched_stop_all(struct lb_hb_sched *sched, int64_t now_ms);
 
 /* The host's gate, found or made; valid until the scheduler is destroyed. key:
- * "host:port", with more behind it where tokens differ. */
+ * "host:port"; where tokens can be renewed a blank and what tells them apart follow. */
 enum lb_status lb_hb_host_get(struct lb_hb_sched *sched, const char *key,
                               struct lb_hb_host **out, struct lb_error *err) LB_MUST_USE;
 const char *lb_hb_host_key(const struct lb_hb_host *host);
@@ -192,6 +192,11 @@ const char *lb_hb_host_key(const struct lb_hb_host *host);
 void lb_hb_host_success(struct lb_hb_host *host, int64_t now_ms);
 /* The renewal asked for by renew_token has ended. */
 void lb_hb_host_token(struct lb_hb_host *host, bool renewed, int64_t now_ms);
+/* Within renew_token: one whose token was refused. All of a host have the same token, see
+ * lb_hb_host_get. */
+struct lb_hb *lb_hb_host_refused(const struct lb_hb_host *host);
+/* Sum of the limits of the gates whose keys are name, or name and more behind a blank. */
+int32_t lb_hb_sched_probe_limit(const struct lb_hb_sched *sched, struct lb_str name);
 
 /* One result's heartbeat: at most 256 bytes with its heap slot, tag LB_MEM_HB, reference-
  * counted on the I/O thread (the result holds one reference, a probe in flight another).

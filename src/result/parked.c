@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "result/parked.h"
 
+#include <inttypes.h>
+
 #include "session/session_internal.h"
+
+/* A host name, a port, and the number of a sign-in. */
+#define KEY_MAX 512
 
 struct hb_service {
   struct lb_io_service base;
@@ -32,6 +37,7 @@ static enum lb_status send_probe(struct lb_hb *hb, bool fresh, struct lb_error *
       .probe = lb_hb_probe(hb),
       .confirmed_row = op->owned.confirmed_row,
       .asked_row = op->owned.asked_row,
+      .real_offsets = lb_server_facts(lb_session_kind(op->sess))->start_row_offset,
   };
   enum lb_status status =
       op->sess->backend->build_probe(&op->handle, &parked->params, req, err);
@@ -109,9 +115,69 @@ static void close_abandoned(struct lb_hb *hb) {
   lb_op_send_close(parked->op, io_of(parked));
 }
 
+/* Several gates may lead to one host. */
 static void set_probe_limit(struct lb_hb_host *host, int32_t limit, void *ctx) {
   struct hb_service *service = ctx;
-  lb_host_set_probe_limit(service->io, lb_hb_host_key(host), limit);
+  char name[KEY_MAX];
+  (void)limit;
+  struct lb_str key = lb_str_from(lb_hb_host_key(host));
+  size_t end = lb_str_find(key, LB_STR(" "));
+  if (end != SIZE_MAX) key.len = end;
+  lb_str_copy(name, sizeof name, key);
+  lb_host_set_probe_limit(service->io, name,
+                          lb_hb_sched_probe_limit(service->sched, key));
+}
+
+/* A renewal that heartbeats wait for. It holds the session, whose credentials are at
+ * stake. */
+struct renewal {
+  struct lb_token_waiter base;
+  struct lb_session *sess;
+  struct lb_hb_host *host;
+};
+
+static void token_renewed(struct lb_token_waiter *base, struct lb_io *io, bool renewed) {
+  struct renewal *renewal = LB_CONTAINER_OF(base, struct renewal, base);
+  lb_hb_host_token(renewal->host, renewed, lb_io_now_ms(io));
+  lb_session_drop(renewal->sess);
+  lb_free(renewal);
+}
+
+static bool renew_token(struct lb_hb_host *host, void *ctx) {
+  struct hb_service *service = ctx;
+  struct lb_parked *parked = lb_hb_owner(lb_hb_host_refused(host));
+  struct lb_session *sess = parked->op->sess;
+  struct lb_error err = LB_ERROR_INIT;
+  if (lb_auth_renewal_id(sess->auth) == 0) return false;
+  struct renewal *renewal = lb_alloc_zero(LB_MEM_MISC, sizeof *renewal);
+  if (!renewal) return false;
+  *renewal = (struct renewal){.base.done = token_renewed, .sess = sess, .host = host};
+  enum lb_status status = lb_auth_renew(sess->auth, service->io, &renewal->base, &err);
+  if (status == LB_OK) {
+    lb_session_hold(sess);
+    return true;
+  }
+  lb_log(lb_io_log(service->io), LB_LOG_WARN, "hb", "no newer token for %s: %s",
+         lb_hb_host_key(host), err.message);
+  lb_free(renewal);
+  return false;
+}
+
+/* Who shares a gate shares a token that can be renewed, or has one that cannot. */
+static enum lb_status gate_of(struct hb_service *service, const struct lb_session *sess,
+                              struct lb_hb_host **out, struct lb_error *err) {
+  struct lb_buf key;
+  lb_buf_init(&key, LB_MEM_MISC, KEY_MAX);
+  lb_buf_append_text(&key, lb_endpoint_host(sess->endpoint));
+  uint64_t id = lb_auth_renewal_id(sess->auth);
+  if (id != 0) lb_buf_appendf(&key, " %" PRIu64, id);
+  lb_buf_append_u8(&key, '\0');
+  enum lb_status status = lb_buf_check(&key, "the name of a host", err);
+  if (status == LB_OK) {
+    status = lb_hb_host_get(service->sched, (const char *)key.data, out, err);
+  }
+  lb_buf_reset(&key);
+  return status;
 }
 
 /* The timer is always in the heap, with nothing due too, so that a heartbeat that begins
@@ -165,6 +231,7 @@ static enum lb_status service_get(struct lb_io *io, struct hb_service **out,
       .send = send_probe,
       .drop = drop_probe,
       .abandoned = close_abandoned,
+      .renew_token = renew_token,
       .probe_limit = set_probe_limit,
       .reschedule = reschedule,
       .ctx = service,
@@ -214,10 +281,7 @@ void lb_parked_arm(struct lb_parked *parked, struct lb_io *io,
       .contact_ms = op->owned.contact_ms,
   };
   enum lb_status status = service_get(io, &service, &err);
-  if (status == LB_OK) {
-    status = lb_hb_host_get(service->sched, lb_endpoint_host(op->sess->endpoint),
-                            &setup.host, &err);
-  }
+  if (status == LB_OK) status = gate_of(service, op->sess, &setup.host, &err);
   if (status == LB_OK) status = lb_hb_create(service->sched, &setup, &parked->hb, &err);
   if (status == LB_OK) status = lb_hb_arm(parked->hb, lb_io_now_ms(io), &err);
   if (status == LB_OK) {

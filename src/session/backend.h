@@ -144,6 +144,7 @@ struct lb_probe_params {
   enum lb_probe_kind probe;
   int64_t confirmed_row; /* rows [0, confirmed_row) are known to have been sent */
   int64_t asked_row;     /* ... and at most up to here, with the fetch in flight */
+  bool real_offsets;     /* the server states where its cursor is */
 };
 struct lb_probe_answer {
   enum lb_probe_verdict verdict;

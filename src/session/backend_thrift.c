@@ -341,8 +341,9 @@ static enum lb_status judge_fetch0(const struct lb_request *req,
   int64_t rows = 0;
   enum lb_status status = read_data(body_of(req), "FetchResults", &arena, &data, err);
   if (status == LB_OK && data.row_set) status = lb_row_set_rows(data.row_set, &rows, err);
-  if (status == LB_OK && data.row_set && data.row_set->start_row_offset.set) {
-    int64_t at = data.row_set->start_row_offset.v;
+  if (status == LB_OK && data.row_set) {
+    bool told = params->real_offsets && data.row_set->start_row_offset.set;
+    int64_t at = told ? data.row_set->start_row_offset.v : params->confirmed_row;
     *damaged = rows > 0 || at < params->confirmed_row || at > params->asked_row;
     if (*damaged) {
       lb_error_set(

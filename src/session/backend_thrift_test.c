@@ -238,7 +238,7 @@ static void test_fetch_always_states_its_offset_on_databricks(void **state) {
   }
 }
 
-static void test_probes_are_single_requests_of_their_own_class(void **state) {
+static void rule_3_6_a_probe_is_one_request_of_its_own_class(void **state) {
   (void)state;
   static const struct {
     enum lb_probe_kind probe;
@@ -519,8 +519,10 @@ static void test_ends_accept_a_handle_that_is_gone(void **state) {
 
 static enum lb_probe_verdict probe_verdict(struct exchange *ex, enum lb_probe_kind probe,
                                            int64_t confirmed, int64_t asked) {
-  struct lb_probe_params params = {
-      .probe = probe, .confirmed_row = confirmed, .asked_row = asked};
+  struct lb_probe_params params = {.probe = probe,
+                                   .confirmed_row = confirmed,
+                                   .asked_row = asked,
+                                   .real_offsets = true};
   struct lb_probe_answer out;
   backend->read_probe(ex->req, &params, &out);
   return out.verdict;
@@ -535,12 +537,16 @@ static void status_reply(struct exchange *ex, bool has_state, int32_t wire,
   answer_struct(ex, "GetOperationStatus", &lb_t_get_operation_status_resp_desc, &resp);
 }
 
-static void test_status_probe(void **state) {
+static void rule_4_0_answers_of_a_status_probe(void **state) {
   (void)state;
   struct exchange ex;
   exchange_init(&ex);
-  status_reply(&ex, true, LB_T_STATE_FINISHED, NULL);
-  assert_int_equal(probe_verdict(&ex, LB_PROBE_STATUS, 0, 0), LB_PROBE_ALIVE);
+  static const int32_t alive[] = {LB_T_STATE_INITIALIZED, LB_T_STATE_PENDING,
+                                  LB_T_STATE_RUNNING, LB_T_STATE_FINISHED};
+  for (size_t i = 0; i < LB_ARRAY_LEN(alive); i++) {
+    status_reply(&ex, true, alive[i], NULL);
+    assert_int_equal(probe_verdict(&ex, LB_PROBE_STATUS, 0, 0), LB_PROBE_ALIVE);
+  }
   status_reply(&ex, false, 0, NULL);
   assert_int_equal(probe_verdict(&ex, LB_PROBE_STATUS, 0, 0), LB_PROBE_ALIVE_NO_STATE);
   static const int32_t ended[] = {LB_T_STATE_CANCELED, LB_T_STATE_CLOSED,
@@ -560,7 +566,37 @@ static void test_status_probe(void **state) {
   exchange_reset(&ex);
 }
 
-static void test_probe_http_answers(void **state) {
+static void rule_4_0_each_text_of_a_lost_handle(void **state) {
+  (void)state;
+  static const char *const texts[] = {
+      "RESOURCE_DOES_NOT_EXIST: gone",
+      "Invalid OperationHandle: OperationHandle [x]",
+      "java.lang.X: Operation not found",
+      "closed: timed out due to inactivity",
+      "Invalid SessionHandle: SessionHandle [x]",
+      "Session does not exist!",
+      "Job 3 cancelled part of cancelled job group 9",
+  };
+  struct exchange ex;
+  exchange_init(&ex);
+  for (size_t i = 0; i < LB_ARRAY_LEN(texts); i++) {
+    struct lb_t_status lost = failed(NULL, texts[i]);
+    struct lb_t_get_operation_status_resp resp = {.status = &lost};
+    answer_struct(&ex, "GetOperationStatus", &lb_t_get_operation_status_resp_desc, &resp);
+    assert_int_equal(probe_verdict(&ex, LB_PROBE_STATUS, 0, 0), LB_PROBE_LOST);
+  }
+  struct lb_t_status invalid = {.status_code = LB_T_I32(LB_T_STATUS_INVALID_HANDLE)};
+  struct lb_t_get_operation_status_resp resp = {.status = &invalid};
+  answer_struct(&ex, "GetOperationStatus", &lb_t_get_operation_status_resp_desc, &resp);
+  assert_int_equal(probe_verdict(&ex, LB_PROBE_STATUS, 0, 0), LB_PROBE_LOST);
+  struct lb_t_status busy = failed(NULL, "the metastore is busy");
+  resp.status = &busy;
+  answer_struct(&ex, "GetOperationStatus", &lb_t_get_operation_status_resp_desc, &resp);
+  assert_int_equal(probe_verdict(&ex, LB_PROBE_STATUS, 0, 0), LB_PROBE_FAILED);
+  exchange_reset(&ex);
+}
+
+static void rule_4_0_answers_by_http_status(void **state) {
   (void)state;
   static const struct {
     int32_t http_status;
@@ -606,7 +642,7 @@ static void fetch0_reply(struct exchange *ex, int64_t offset, int32_t rows) {
   answer_struct(ex, "FetchResults", &lb_t_fetch_results_resp_desc, &resp);
 }
 
-static void test_fetch0_probe_notices_lost_rows(void **state) {
+static void rule_4_0_fetch0_notices_lost_rows(void **state) {
   (void)state;
   struct exchange ex;
   exchange_init(&ex);
@@ -617,6 +653,16 @@ static void test_fetch0_probe_notices_lost_rows(void **state) {
   assert_int_equal(probe_verdict(&ex, LB_PROBE_FETCH0, 0, 19), LB_PROBE_ROWS_GONE);
   fetch0_reply(&ex, 20, 3);
   assert_int_equal(probe_verdict(&ex, LB_PROBE_FETCH0, 20, 20), LB_PROBE_ROWS_GONE);
+  /* A server that states no offsets may write anything there; rows are rows. */
+  struct lb_probe_params params = {
+      .probe = LB_PROBE_FETCH0, .confirmed_row = 20, .asked_row = 20};
+  struct lb_probe_answer out;
+  fetch0_reply(&ex, 0, 0);
+  backend->read_probe(ex.req, &params, &out);
+  assert_int_equal(out.verdict, LB_PROBE_ALIVE);
+  fetch0_reply(&ex, 0, 3);
+  backend->read_probe(ex.req, &params, &out);
+  assert_int_equal(out.verdict, LB_PROBE_ROWS_GONE);
   exchange_reset(&ex);
 }
 
@@ -639,7 +685,7 @@ LB_TEST_MAIN(LB_TEST(test_open_leaves_the_classic_version_out),
              LB_TEST(test_open_speaks_the_open_engines_form),
              LB_TEST(test_execute_asks_for_what_the_version_knows),
              LB_TEST(test_fetch_always_states_its_offset_on_databricks),
-             LB_TEST(test_probes_are_single_requests_of_their_own_class),
+             LB_TEST(rule_3_6_a_probe_is_one_request_of_its_own_class),
              LB_TEST(test_ends_hold_the_exit_and_may_be_repeated),
              LB_TEST(test_open_reply_tells_the_kind),
              LB_TEST(test_open_engine_is_asked_for_its_name),
@@ -649,6 +695,8 @@ LB_TEST_MAIN(LB_TEST(test_open_leaves_the_classic_version_out),
              LB_TEST(test_success_status_with_failed_state_is_a_failure),
              LB_TEST(test_http_failures),
              LB_TEST(test_http_text_comes_from_the_headers_without_secrets),
-             LB_TEST(test_ends_accept_a_handle_that_is_gone), LB_TEST(test_status_probe),
-             LB_TEST(test_probe_http_answers),
-             LB_TEST(test_fetch0_probe_notices_lost_rows), LB_TEST(test_out_of_memory))
+             LB_TEST(test_ends_accept_a_handle_that_is_gone),
+             LB_TEST(rule_4_0_answers_of_a_status_probe),
+             LB_TEST(rule_4_0_answers_by_http_status),
+             LB_TEST(rule_4_0_each_text_of_a_lost_handle),
+             LB_TEST(rule_4_0_fetch0_notices_lost_rows), LB_TEST(test_out_of_memory))

@@ -173,6 +173,18 @@ def test_rule_3_6_probe_has_its_own_deadline_and_is_not_repeated(w: Warehouse) -
             assert read.rest() == list(range(1, 60))
 
 
+def test_rule_3_10_probes_take_no_rows(warehouse_of) -> None:
+    """On Spark the probe is a fetch of no rows, whose answer looks like the end of the data."""
+    w = warehouse_of("spark")
+    with connected(w, PAGED, heartbeat(1)) as conn, run(conn, SIXTY) as read:
+        assert read.rows(1) == [0]
+        w.wait("probe", 2, operation=read.query_id)
+        assert read.rows(24) == list(range(1, 25))
+        w.wait("probe", 4, operation=read.query_id)
+        assert read.option("state") in ("armed", "probing")
+        assert read.rest() == list(range(25, 60))
+
+
 # --- 4: answers ------------------------------------------------------------------------------
 
 
@@ -208,6 +220,20 @@ def test_rule_4_4_verdict_explains_the_next_error(w: Warehouse) -> None:
         assert re.search(r"[12345] heartbeats had succeeded", text), text
         assert read.query_id in text
         assert details(error)["error_class"] == "RESOURCE_DOES_NOT_EXIST"
+
+
+def test_rule_4_4_verdict_is_asked_about(w: Warehouse) -> None:
+    """Two probes go to the wrong server: the next read asks, the server has the last word, and
+    the heartbeat goes on (rule 4.3)."""
+    with connected(w, PAGED, heartbeat(1)) as conn, run(conn, SIXTY) as read:
+        assert read.rows(1) == [0]
+        w.fault({"kind": "error", "message": "Invalid OperationHandle"}, "probe", times=2)
+        until("the loss is believed", lambda: read.option("reason") == "handle_lost", 8)
+        assert read.rows(29) == list(range(1, 30))
+        until("armed again", lambda: read.option("state") in ("armed", "probing"), 2)
+        seen = w.operation(read.query_id)["probes"]["count"]
+        w.wait("probe", seen + 1, operation=read.query_id)
+        assert read.rest() == list(range(30, 60))
 
 
 @pytest.mark.parametrize("style", ["error_status", "invalid_handle"])
