@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin: every target runs ./setup, which does nothing when all is there, then one command.
 .DEFAULT_GOAL := all
-.PHONY: all setup demo check check-engines live fuzz soak install uninstall format tidy clean help
+.PHONY: all setup demo check check-engines live mutants fuzz soak install uninstall format tidy clean \
+  help
 
 PYTHON = .venv/bin/python
 DRIVER = $(CURDIR)/build/release/libadbc_driver_lakebeat.so
@@ -30,6 +31,9 @@ check-engines: all ## the tests against a real Spark and a real Hive; downloads 
 live: all ## the server-neutral tests on the warehouse that DATABRICKS_* names
 	@LAKEBEAT_DRIVER=$(DRIVER) scripts/live.sh
 
+mutants: setup ## breaks each rule of the heartbeat, and wants its tests to fail (NAMES="3.4 5")
+	@$(PYTHON) tests/mutants/run.py $(NAMES)
+
 SECONDS = 60
 fuzz: ## every fuzzer for SECONDS (60) each; build/corpus keeps what they found
 	@./setup --fuzz
@@ -55,7 +59,7 @@ tidy: setup ## clang-tidy over src/
 	@$(PYTHON) scripts/tidy.py build/clang
 
 clean: ## remove the builds; build/deps, build/corpus and .venv stay
-	@rm -rf build/release build/dev build/tsan build/clang build/fuzz
+	@rm -rf build/release build/dev build/tsan build/clang build/fuzz build/mutants
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16

@@ -4,8 +4,9 @@
  *   static void test_something(void **state) { (void)state; ... }
  *   LB_TEST_MAIN(LB_TEST(test_something), LB_TEST(test_other))
  *
- * LB_TEST wraps a test in a fixture that fails it when blocks of the lb_alloc family
- * outlive it. The fakes (clock, random) are the caller's memory; the clock may be read
+ * With LAKEBEAT_TEST_FILTER in the environment only the tests of that name run (* and ?
+ * as in file names). LB_TEST wraps a test in a fixture that fails it when blocks of the
+ * lb_alloc family outlive it. The fakes (clock, random) are the caller's memory; the clock may be read
  * from any thread while one thread moves it. */
 #ifndef LB_BASE_TEST_SUPPORT_H
 #define LB_BASE_TEST_SUPPORT_H
@@ -15,6 +16,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 #include <sys/wait.h>
@@ -58,6 +60,7 @@ static inline int lb_test_teardown(void **state) {
 #define LB_TEST_MAIN(...) \
   int main(void) { \
     static const struct CMUnitTest tests[] = {__VA_ARGS__}; \
+    cmocka_set_test_filter(getenv("LAKEBEAT_TEST_FILTER")); \
     return cmocka_run_group_tests(tests, NULL, NULL); \
   }
 
