@@ -4,10 +4,10 @@
 The rules are the numbered ones of docs/internals/HEARTBEAT.md, and n.0 for what a section says
 in a table or a picture. The table is docs/internals/heartbeat-rules.txt, one rule a line:
 
-    number | what it asks for | name name ...
-        name ...
+    number | what it asks for | file:name of the code ... | test ...
+        test ...
 
-(further names in indented lines). A name is that of a C test function (in src/*/*_test.c), or file::function of a pytest. That a
+(further tests in indented lines). A test is that of a C test function (in src/*/*_test.c), or file::function of a pytest. That a
 test fails when its rule is broken cannot be seen from here; that it exists can."""
 
 from __future__ import annotations
@@ -42,16 +42,20 @@ def rules_of_the_page() -> set[str]:
 
 
 def rows_of_the_table() -> list[tuple[str, str, list[str]]]:
-    rows: list[tuple[str, str, list[str]]] = []
+    return [(number, what, names) for number, what, _, names in whole_rows()]
+
+
+def whole_rows() -> list[tuple[str, str, list[str], list[str]]]:
+    rows: list[tuple[str, str, list[str], list[str]]] = []
     for number, line in enumerate(TABLE.read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         if line[0] == " ":
-            rows[-1][2].extend(line.split())
+            rows[-1][3].extend(line.split())
             continue
         parts = [part.strip() for part in line.split("|")]
-        assert len(parts) == 3, f"{TABLE.name}:{number}: three columns, divided by |"
-        rows.append((parts[0], parts[1], parts[2].split()))
+        assert len(parts) == 4, f"{TABLE.name}:{number}: four columns, divided by |"
+        rows.append((parts[0], parts[1], parts[2].split(), parts[3].split()))
     return rows
 
 
@@ -103,6 +107,29 @@ def test_every_rule_is_in_the_table() -> None:
     numbers = {number for number, _, _ in rows_of_the_table()}
     assert sorted(rules_of_the_page() - numbers, key=by_number) == []
     assert sorted(numbers - rules_of_the_page(), key=by_number) == []
+
+
+def test_the_code_of_every_rule_is_where_the_table_says() -> None:
+    files = {path.name: path for path in sorted(ROOT.glob("src/*/*")) if path.is_file()}
+    wrong = []
+    for number, _, code, _ in whole_rows():
+        for place in code or [""]:
+            file, _, name = place.partition(":")
+            text = files[file].read_text() if file in files else ""
+            if not name or not re.search(rf"\b{re.escape(name)}\b", text):
+                wrong.append(f"{number}: {place or 'no code'}")
+    assert wrong == []
+
+
+def test_the_code_cites_only_rules_there_are() -> None:
+    known = {number for number, _, _ in rows_of_the_table()}
+    cited = re.compile(r"[Rr]ules? (\d+\.\d+)((?:, | and )\d+\.\d+)*")
+    wrong = []
+    for path in sorted(ROOT.glob("src/*/*.[ch]")):
+        for match in cited.finditer(path.read_text()):
+            unknown = set(re.findall(r"\d+\.\d+", match[0])) - known
+            wrong += [f"{path.name}: rule {number}" for number in sorted(unknown)]
+    assert wrong == []
 
 
 def test_every_named_test_exists() -> None:

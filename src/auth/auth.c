@@ -13,6 +13,7 @@ struct lb_auth {
   struct lb_token_source source;
   struct {                  /* I/O thread */
     struct lb_list waiters; /* for the renewal that runs */
+    struct lb_list ended;   /* ... and for the one whose end is being told */
     bool renewing;
   } owned;
 };
@@ -51,6 +52,7 @@ static enum lb_status create(struct lb_str prefix, struct lb_str secret, bool ba
   }
   atomic_init(&auth->refs, 1);
   lb_list_init(&auth->owned.waiters);
+  lb_list_init(&auth->owned.ended);
   auth->sends_secret = prefix.len > 0;
   auth->authorizer = (struct lb_authorizer){write_header, auth};
   *out = auth;
@@ -141,10 +143,8 @@ void lb_auth_renewed(struct lb_auth *auth, struct lb_io *io, const char *token) 
   bool renewed = replace(auth, token);
   auth->owned.renewing = false;
   /* One who asks again from within done waits for the next renewal. */
-  struct lb_list waiters;
-  lb_list_init(&waiters);
-  lb_list_splice(&waiters, &auth->owned.waiters);
-  for (struct lb_list *node; (node = lb_list_pop(&waiters)) != NULL;) {
+  lb_list_splice(&auth->owned.ended, &auth->owned.waiters);
+  for (struct lb_list *node; (node = lb_list_pop(&auth->owned.ended)) != NULL;) {
     struct lb_token_waiter *waiter = LB_CONTAINER_OF(node, struct lb_token_waiter, node);
     waiter->done(waiter, io, renewed);
   }

@@ -6,8 +6,8 @@
  *
  * With LAKEBEAT_TEST_FILTER in the environment only the tests of that name run (* and ?
  * as in file names). LB_TEST wraps a test in a fixture that fails it when blocks of the
- * lb_alloc family outlive it. The fakes (clock, random) are the caller's memory; the clock may be read
- * from any thread while one thread moves it. */
+ * lb_alloc family outlive it. The fakes (clock, random) are the caller's memory; the
+ * clock may be read from any thread while one thread moves it. */
 #ifndef LB_BASE_TEST_SUPPORT_H
 #define LB_BASE_TEST_SUPPORT_H
 

@@ -4,9 +4,9 @@
  * stands still unless the test moves it. */
 #include "result/parked.h"
 
-#include "io_rig.h"
 #include "session/session_internal.h"
 #include "wire/thrift.h"
+#include <io_rig.h>
 
 #define RESULTS 3
 #define THRIFT "Content-Type: application/x-thrift\r\n"

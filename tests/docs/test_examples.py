@@ -7,6 +7,8 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -37,6 +39,7 @@ def test_slow_read_says_how_it_is_called():
     assert "slow_read.py <uri> <token>" in done.stderr
 
 
+@pytest.mark.timeout(150, method="thread")
 def test_demo():
     """Status 0 stands for what the control port counted; the figures are for the reader. With
     all heartbeats switched off the demo has to say that its promise is broken."""
