@@ -26,16 +26,8 @@ static const struct fixed_row fixed[] = {
      "the default"},
     {LB_SCOPE_STATEMENT, ADBC_STATEMENT_OPTION_INCREMENTAL, "false",
      "partitions are not made one by one; leave it off"},
-    {LB_SCOPE_STATEMENT, ADBC_INGEST_OPTION_TARGET_TABLE, NULL,
-     "bulk ingestion is not offered; use INSERT or COPY INTO"},
-    {LB_SCOPE_STATEMENT, ADBC_INGEST_OPTION_MODE, NULL,
-     "bulk ingestion is not offered; use INSERT or COPY INTO"},
-    {LB_SCOPE_STATEMENT, ADBC_INGEST_OPTION_TARGET_CATALOG, NULL,
-     "bulk ingestion is not offered; use INSERT or COPY INTO"},
-    {LB_SCOPE_STATEMENT, ADBC_INGEST_OPTION_TARGET_DB_SCHEMA, NULL,
-     "bulk ingestion is not offered; use INSERT or COPY INTO"},
-    {LB_SCOPE_STATEMENT, ADBC_INGEST_OPTION_TEMPORARY, NULL,
-     "bulk ingestion is not offered; use INSERT or COPY INTO"},
+    {LB_SCOPE_STATEMENT, ADBC_INGEST_OPTION_TEMPORARY, "false",
+     "tables that end with the session are not offered; ingest into a table and drop it"},
 };
 
 static const struct fixed_row *find_fixed(enum lb_option_scope scope, struct lb_str key) {

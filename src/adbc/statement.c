@@ -9,7 +9,13 @@ static struct lb_adbc_statement *statement_of(struct lb_adbc_object *obj) {
 
 static enum lb_status set(struct lb_adbc_object *obj, struct lb_str key,
                           const char *value, struct lb_error *err) {
-  return lb_options_set(obj->opts, key, value, err);
+  LB_TRY(lb_options_set(obj->opts, key, value, err));
+  /* A table to ingest into takes the place of the query. */
+  if (value != NULL && lb_str_equal(key, LB_STR(ADBC_INGEST_OPTION_TARGET_TABLE))) {
+    statement_of(obj)->has_sql = false;
+    return lb_stmt_set_sql(statement_of(obj)->stmt, LB_STR(""), err);
+  }
+  return LB_OK;
 }
 
 static enum lb_status get(struct lb_adbc_object *obj, struct lb_str key,
@@ -116,7 +122,7 @@ static enum lb_status set_sql(struct lb_adbc_object *obj, const char *query,
   struct lb_adbc_statement *statement = statement_of(obj);
   LB_TRY(lb_stmt_set_sql(statement->stmt, lb_str_from(query), err));
   statement->has_sql = query[0] != '\0';
-  return LB_OK;
+  return lb_options_set(obj->opts, LB_STR(ADBC_INGEST_OPTION_TARGET_TABLE), NULL, err);
 }
 
 AdbcStatusCode lb_adbc_statement_set_sql(struct AdbcStatement *statement,
@@ -145,14 +151,15 @@ static enum lb_status execute(struct lb_adbc_object *obj, struct ArrowArrayStrea
   LB_TRY(lb_adbc_object_check(obj, "statement", err));
   struct lb_stmt *stmt = statement_of(obj)->stmt;
   if (out == NULL) {
-    return lb_stmt_is_bound(stmt) ? lb_stmt_execute_bound(stmt, NULL, rows_affected, err)
-                                  : lb_stmt_execute(stmt, NULL, rows_affected, err);
+    return lb_stmt_makes_series(stmt)
+               ? lb_stmt_execute_bound(stmt, NULL, rows_affected, err)
+               : lb_stmt_execute(stmt, NULL, rows_affected, err);
   }
   struct lb_adbc_stream *stream;
   LB_TRY(lb_adbc_stream_create(&stream, err));
   struct lb_result *res = NULL;
   struct lb_series *series = NULL;
-  bool bound = lb_stmt_is_bound(stmt);
+  bool bound = lb_stmt_makes_series(stmt);
   enum lb_status status = bound ? lb_stmt_execute_bound(stmt, &series, rows_affected, err)
                                 : lb_stmt_execute(stmt, &res, rows_affected, err);
   if (status != LB_OK) {

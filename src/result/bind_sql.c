@@ -135,24 +135,6 @@ enum lb_status lb_bound_sql_open(struct lb_bound_sql *bound, struct lb_str sql,
   return match_positions(bound, rows, err);
 }
 
-static enum lb_status as_hex(struct lb_bound_sql *bound, struct lb_param *param,
-                             struct lb_error *err) {
-  param->type.kind = LB_PARAM_STRING;
-  if (param->null) return LB_OK;
-  struct lb_buf hex;
-  lb_buf_init(&hex, LB_MEM_MISC, MAX_VALUES_BYTES);
-  lb_param_append_hex(&hex, param->value);
-  enum lb_status status = lb_buf_check(&hex, "a parameter's value", err);
-  if (status == LB_OK) {
-    struct lb_str text = {(const char *)hex.data, hex.len};
-    char *copy = lb_arena_strdup(&bound->arena, text);
-    param->value = (struct lb_str){copy, text.len};
-    if (!copy) status = lb_error_oom(err, "a parameter's value");
-  }
-  lb_buf_reset(&hex);
-  return status;
-}
-
 /* Appends what stands for a marker. */
 static enum lb_status put_native(struct lb_bound_sql *bound, int32_t marker,
                                  struct lb_param *param, struct lb_error *err) {
@@ -164,7 +146,7 @@ static enum lb_status put_native(struct lb_bound_sql *bound, int32_t marker,
   if (binary) lb_buf_append_text(text, ")");
   if (first_of(&bound->scan, marker) != marker) return LB_OK;
   param->name = at->name;
-  if (binary) LB_TRY(as_hex(bound, param, err));
+  if (binary) LB_TRY(lb_param_hex(param, &bound->arena, err));
   bound->params[bound->param_count++] = *param;
   return LB_OK;
 }

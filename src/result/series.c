@@ -2,6 +2,7 @@
 #include "result/series.h"
 
 #include "result/bind_sql.h"
+#include "result/ingest.h"
 #include "session/session_internal.h"
 
 struct lb_series {
@@ -273,6 +274,15 @@ enum lb_status lb_series_start(struct lb_series *series, struct lb_str sql,
   if (status != LB_OK) return status;
   if (rows_affected) *rows_affected = rows;
   return LB_OK;
+}
+
+enum lb_status lb_series_ingest(struct lb_series *series, struct lb_binding *binding,
+                                int64_t *rows, struct lb_error *err) {
+  enum lb_status status =
+      lb_ingest_run(series, series->sess, series->opts, binding, rows, err);
+  lb_series_finish(series);
+  if (status == LB_OK) status = lb_result_schema_all_text(0, &series->empty, err);
+  return status;
 }
 
 /* Reading. */

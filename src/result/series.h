@@ -29,6 +29,10 @@ void lb_series_release(struct lb_series *series); /* NULL is a no-op */
 enum lb_status lb_series_start(struct lb_series *series, struct lb_str sql,
                                struct lb_binding *binding, bool wanted,
                                int64_t *rows_affected, struct lb_error *err) LB_MUST_USE;
+/* Puts the rows of binding into the table that the options name, in place of
+ * lb_series_start; there is nothing to be read. */
+enum lb_status lb_series_ingest(struct lb_series *series, struct lb_binding *binding,
+                                int64_t *rows, struct lb_error *err) LB_MUST_USE;
 /* One execution of the series; its result is closed. For callers that make their texts
  * themselves. */
 enum lb_status lb_series_execute(struct lb_series *series, struct lb_str sql,

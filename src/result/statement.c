@@ -2,6 +2,7 @@
 #include "result/statement.h"
 
 #include "result/bind_sql.h"
+#include "result/ingest.h"
 #include "result/run.h"
 #include "session/session_internal.h"
 
@@ -106,7 +107,9 @@ void lb_stmt_bind(struct lb_stmt *stmt, struct lb_binding *binding_own) {
   stmt->binding_used = false;
 }
 
-bool lb_stmt_is_bound(const struct lb_stmt *stmt) { return stmt->binding != NULL; }
+bool lb_stmt_makes_series(const struct lb_stmt *stmt) {
+  return stmt->binding != NULL || lb_ingest_wanted(stmt->opts);
+}
 
 static void set_query_id(struct lb_stmt *stmt, const char *query_id) {
   lb_mutex_lock(&stmt->synced.mu);
@@ -205,7 +208,12 @@ enum lb_status lb_stmt_execute(struct lb_stmt *stmt, struct lb_result **out,
 
 static enum lb_status begin_series(struct lb_stmt *stmt, uint64_t turn,
                                    struct lb_series **out, struct lb_error *err) {
-  LB_TRY(check_text(stmt, err));
+  if (!lb_ingest_wanted(stmt->opts)) {
+    LB_TRY(check_text(stmt, err));
+  } else if (!stmt->binding) {
+    return lb_error_set(err, LB_INVALID_STATE,
+                        "nothing is bound to be ingested; bind an array or a stream");
+  }
   LB_TRY(lb_series_create(stmt->sess, stmt->opts, stmt->parent_stats, out, err));
   end_former(stmt);
   /* Before it runs, so that it can be cancelled. */
@@ -223,7 +231,9 @@ enum lb_status lb_stmt_execute_bound(struct lb_stmt *stmt, struct lb_series **ou
   enum lb_status status = begin_series(stmt, turn, &series, err);
   if (status == LB_OK) {
     struct lb_str sql = {(const char *)stmt->sql.data, stmt->sql.len};
-    status = lb_series_start(series, sql, stmt->binding, out != NULL, &rows, err);
+    status = lb_ingest_wanted(stmt->opts)
+                 ? lb_series_ingest(series, stmt->binding, &rows, err)
+                 : lb_series_start(series, sql, stmt->binding, out != NULL, &rows, err);
   }
   if (lb_call_slot_leave(&stmt->slot)) {
     if (series) {

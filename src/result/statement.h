@@ -28,8 +28,10 @@ enum lb_status lb_stmt_execute(struct lb_stmt *stmt, struct lb_result **out,
 /* Takes what is bound in place of what was; NULL: nothing is. A binding that has been
  * executed with goes when another text is set. */
 void lb_stmt_bind(struct lb_stmt *stmt, struct lb_binding *binding_own);
-bool lb_stmt_is_bound(const struct lb_stmt *stmt);
-/* As lb_stmt_execute, once for each row that is bound. */
+/* True when execution is for lb_stmt_execute_bound: something is bound, or is to be. */
+bool lb_stmt_makes_series(const struct lb_stmt *stmt);
+/* As lb_stmt_execute, once for each row that is bound; or puts what is bound into the
+ * table that the options name. */
 enum lb_status lb_stmt_execute_bound(struct lb_stmt *stmt, struct lb_series **out,
                                      int64_t *rows_affected,
                                      struct lb_error *err) LB_MUST_USE;

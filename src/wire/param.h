@@ -85,7 +85,10 @@ void lb_param_type_text(struct lb_param_type type, enum lb_param_dialect dialect
  * stands around it and whatever the session's settings are. */
 void lb_param_append_literal(const struct lb_param *param, enum lb_param_dialect dialect,
                              struct lb_buf *out);
-void lb_param_append_hex(struct lb_buf *out, struct lb_str bytes);
+/* Servers take no binary parameters: makes of one a STRING of hexadecimal digits, for
+ * unhex(). */
+enum lb_status lb_param_hex(struct lb_param *param, struct lb_arena *arena,
+                            struct lb_error *err) LB_MUST_USE;
 
 /* Texts of values. False: outside of years 1 to 9999. */
 bool lb_param_append_date(struct lb_buf *out, int64_t days);

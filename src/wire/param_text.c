@@ -59,22 +59,34 @@ static bool is_plain(struct lb_str text) {
   return true;
 }
 
-void lb_param_append_hex(struct lb_buf *out, struct lb_str bytes) {
+static void write_hex(char *at, struct lb_str bytes) {
   static const char digits[] = "0123456789ABCDEF";
-  size_t len;
-  if (!lb_size_mul(bytes.len, 2, &len)) len = SIZE_MAX;
-  uint8_t *at = lb_buf_extend(out, len);
-  if (!at) return;
   for (size_t i = 0; i < bytes.len; i++) {
     unsigned char c = (unsigned char)bytes.data[i];
-    *at++ = (uint8_t)digits[c >> 4];
-    *at++ = (uint8_t)digits[c & 15];
+    *at++ = digits[c >> 4];
+    *at++ = digits[c & 15];
   }
 }
 
+enum lb_status lb_param_hex(struct lb_param *param, struct lb_arena *arena,
+                            struct lb_error *err) {
+  struct lb_str bytes = param->value;
+  param->type.kind = LB_PARAM_STRING;
+  if (param->null) return LB_OK;
+  size_t len;
+  char *text = lb_size_mul(bytes.len, 2, &len) ? lb_arena_alloc(arena, len) : NULL;
+  if (!text) return lb_error_oom(err, "a parameter's value");
+  write_hex(text, bytes);
+  param->value = (struct lb_str){text, len};
+  return LB_OK;
+}
+
 static void append_unhex(struct lb_buf *out, struct lb_str bytes) {
+  size_t len;
+  if (!lb_size_mul(bytes.len, 2, &len)) len = SIZE_MAX;
   lb_buf_append_text(out, "unhex('");
-  lb_param_append_hex(out, bytes);
+  uint8_t *at = lb_buf_extend(out, len);
+  if (at) write_hex((char *)at, bytes);
   lb_buf_append_text(out, "')");
 }
 

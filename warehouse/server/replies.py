@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -144,10 +145,20 @@ def session_handle(sess: Session, personality: Personality) -> t.TSessionHandle:
     return made
 
 
+#: Hive has compiled a statement, and so knows what it makes, before it answers.
+_WITHOUT_ROWS = re.compile(
+    r"\s*(alter|create|delete|drop|insert|merge|set|truncate|update|use)\b", re.I
+)
+
+
+def _makes_rows(op: Operation) -> bool:
+    if op.outcome is not None:
+        return op.outcome.kind == "query"
+    return not (op.sql and _WITHOUT_ROWS.match(op.sql))
+
+
 def operation_handle(op: Operation, personality: Personality) -> t.TOperationHandle:
-    has_rows = True
-    if personality.name == "hive" and op.outcome is not None:
-        has_rows = op.outcome.kind == "query"
+    has_rows = personality.name != "hive" or _makes_rows(op)
     return t.TOperationHandle(
         operationId=_identifier(op.guid, op.secret, personality),
         operationType=op.kind,
@@ -193,7 +204,7 @@ def operation_status(
         made.taskStatus = "[]"
         made.operationStarted = op.started_ms
         made.operationCompleted = op.completed_ms
-        made.hasResultSet = op.outcome is None or op.outcome.kind == "query"
+        made.hasResultSet = _makes_rows(op)
         made.numModifiedRows = getattr(op.outcome, "affected_rows", None)
     return made
 
