@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/sql_scan.h"
+
+#include "base/test_support.h"
+
+/* wanted: the markers in order, separated by one space. */
+static void expect(const char *sql, const char *wanted) {
+  struct lb_sql_scan scan = {0};
+  struct lb_error err = LB_ERROR_INIT;
+  LB_TEST_OK(lb_sql_scan(lb_str_from(sql), &scan, &err), &err);
+  struct lb_buf found;
+  lb_buf_init(&found, LB_MEM_MISC, 4096);
+  for (int32_t i = 0; i < scan.count; i++) {
+    const struct lb_sql_marker *marker = &scan.markers[i];
+    if (i > 0) lb_buf_append_u8(&found, ' ');
+    lb_buf_append(&found, sql + marker->at, marker->len);
+    assert_int_equal(scan.named, marker->name.data != NULL);
+  }
+  const char *text = lb_buf_text(&found);
+  assert_string_equal(text ? text : "no memory", wanted);
+  lb_buf_reset(&found);
+  lb_sql_scan_reset(&scan);
+}
+
+static void test_markers(void **state) {
+  (void)state;
+  expect("", "");
+  expect("SELECT 1", "");
+  expect("SELECT ?, ?+?", "? ? ?");
+  expect("SELECT?FROM", "?");
+  expect("SELECT :a, (:b_1), -:c", ":a :b_1 :c");
+  expect("SELECT :`a b`", ":`a b`");
+  expect("LIMIT :n", ":n");
+}
+
+static void test_what_is_skipped(void **state) {
+  (void)state;
+  expect("'?' \"?\" `?` ?", "?");
+  expect("'it''s ?' ?", "?");
+  expect("'\\'?' ?", "?");
+  expect("'\\\\' ? '?'", "?");
+  expect("`a``?` ?", "?");
+  expect("`\\` ?", "?");
+  expect("r'\\' ? '?'", "?");
+  expect("R\"\\\" ?", "?");
+  expect("xr'\\' ?'", "");
+  expect("-- ?\n?", "?");
+  expect("-- \\\n?\n?", "?");
+  expect("/* ? /* ? */ ? */ ?", "?");
+  expect("/*? */ ? -", "?");
+  expect("$$ ? $$ ?", "?");
+  expect("$py$ $$ ? $py$ ?", "?");
+  expect("${a} ?", "?");
+}
+
+static void test_what_never_ends(void **state) {
+  (void)state;
+  expect("? '?", "?");
+  expect("? \"?\\", "?");
+  expect("? `?", "?");
+  expect("? /* ? /* */", "?");
+  expect("? -- ?", "?");
+  expect("? $$ ?", "?");
+  expect("? :`a", "?");
+}
+
+static void test_other_colons(void **state) {
+  (void)state;
+  expect("raw:owner.name, f(x):a, a[0]:b, `c`:d", "");
+  expect("x::int, ?::int", "?");
+  expect("STRUCT<a: INT>, 1:2, : x, :", "");
+  expect("lbl: BEGIN", "");
+}
+
+static void test_both_kinds(void **state) {
+  (void)state;
+  struct lb_sql_scan scan = {0};
+  struct lb_error err = LB_ERROR_INIT;
+  LB_TEST_FAILS(LB_INVALID_ARGUMENT, lb_sql_scan(LB_STR("SELECT ?, :a"), &scan, &err),
+                &err);
+  LB_TEST_FAILS(LB_INVALID_ARGUMENT, lb_sql_scan(LB_STR(":a ?"), &scan, NULL), NULL);
+  assert_null(scan.markers);
+}
+
+static bool is_query(const char *sql) {
+  struct lb_sql_scan scan = {0};
+  LB_TEST_OK(lb_sql_scan(lb_str_from(sql), &scan, NULL), NULL);
+  bool query = scan.is_query;
+  lb_sql_scan_reset(&scan);
+  return query;
+}
+
+static void test_queries(void **state) {
+  (void)state;
+  assert_true(is_query("/* x */ select 1"));
+  assert_true(is_query("(SELECT ?)"));
+  assert_true(is_query("WITH a AS (SELECT 'INSERT') SELECT * FROM a"));
+  assert_true(is_query("VALUES (?)"));
+  assert_false(is_query("WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a"));
+  assert_false(is_query("FROM a INSERT INTO b SELECT *"));
+  assert_false(is_query("INSERT INTO t SELECT ?"));
+  assert_false(is_query("MERGE INTO t USING s"));
+  assert_false(is_query(""));
+}
+
+static void test_too_many(void **state) {
+  (void)state;
+  struct lb_buf sql;
+  struct lb_sql_scan scan = {0};
+  struct lb_error err = LB_ERROR_INIT;
+  lb_buf_init(&sql, LB_MEM_MISC, 1u << 20);
+  for (int i = 0; i < LB_SQL_MAX_MARKERS; i++) lb_buf_append_u8(&sql, '?');
+  struct lb_str text = {(const char *)sql.data, sql.len};
+  LB_TEST_OK(lb_sql_scan(text, &scan, &err), &err);
+  assert_int_equal(scan.count, LB_SQL_MAX_MARKERS);
+  lb_sql_scan_reset(&scan);
+  lb_buf_append_u8(&sql, '?');
+  text = (struct lb_str){(const char *)sql.data, sql.len};
+  LB_TEST_FAILS(LB_INVALID_ARGUMENT, lb_sql_scan(text, &scan, &err), &err);
+  lb_buf_reset(&sql);
+}
+
+static void test_without_memory(void **state) {
+  (void)state;
+  LB_TEST_TORTURE({
+    struct lb_sql_scan scan = {0};
+    struct lb_error err = LB_ERROR_INIT;
+    LB_TEST_OOM_OR_OK(lb_sql_scan(LB_STR("? ? ? ? ? ? ? ? ? ?"), &scan, &err), &err);
+    lb_sql_scan_reset(&scan);
+  });
+}
+
+LB_TEST_MAIN(LB_TEST(test_markers), LB_TEST(test_what_is_skipped),
+             LB_TEST(test_what_never_ends), LB_TEST(test_other_colons),
+             LB_TEST(test_both_kinds), LB_TEST(test_queries), LB_TEST(test_too_many),
+             LB_TEST(test_without_memory))
