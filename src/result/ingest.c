@@ -252,8 +252,8 @@ static enum lb_status insert_rows(struct ingest *in, struct lb_error *err) {
   return LB_OK;
 }
 
-static enum lb_status open(struct ingest *in, struct lb_options *opts,
-                           struct lb_binding *binding, struct lb_error *err) {
+static enum lb_status begin(struct ingest *in, struct lb_options *opts,
+                            struct lb_binding *binding, struct lb_error *err) {
   LB_TRY(lb_bound_rows_open(&in->rows, binding, "column", err));
   LB_TRY(read_target(in, opts, err));
   LB_TRY(read_columns(in, err));
@@ -282,7 +282,7 @@ enum lb_status lb_ingest_run(struct lb_series *series, struct lb_session *sess,
   lb_buf_init(&in.columns, LB_MEM_MISC, MAX_SQL_BYTES);
   lb_buf_init(&in.sql, LB_MEM_MISC, MAX_SQL_BYTES);
   lb_arena_init(&in.arena, LB_MEM_MISC, MAX_BATCH_BYTES);
-  enum lb_status status = open(&in, opts, binding, err);
+  enum lb_status status = begin(&in, opts, binding, err);
   if (status == LB_OK) status = prepare_table(&in, err);
   if (status == LB_OK) {
     status = insert_rows(&in, err);
