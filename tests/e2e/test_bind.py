@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+import decimal
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,13 +19,18 @@ from harness import (
     AdbcStatusCode,
     Error,
     Read,
+    Task,
     Warehouse,
     connected,
     execute,
     table_of,
+    until,
     update,
     value,
 )
+
+UTC = datetime.timezone.utc
+
 
 @pytest.fixture(scope="module", params=["databricks", "spark", "hive"])
 def w(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
@@ -192,3 +201,161 @@ def test_failing_row_is_named(databricks: Warehouse) -> None:
                 read.rows(1)
             with pytest.raises(Error, match="row 2 of the bound values"):
                 read.reader.read_next_batch()
+
+
+# --- types -------------------------------------------------------------------------------
+
+INSTANT = datetime.datetime(2020, 2, 29, 1, 2, 3, 4, tzinfo=UTC)
+DAY = datetime.date(1600, 2, 29)
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        (pa.array([-128], pa.int8()), -128),
+        (pa.array([255], pa.uint8()), 255),
+        (pa.array([2**31 - 1], pa.int32()), 2**31 - 1),
+        (pa.array([-(2**63)], pa.int64()), -(2**63)),
+        (pa.array([2**64 - 1], pa.uint64()), decimal.Decimal(2**64 - 1)),
+        (pa.array([True]), True),
+        (pa.array([0.1]), 0.1),
+        (pa.array([float("inf")]), float("inf")),
+        (pa.array([decimal.Decimal("-0.05")], pa.decimal128(5, 2)), decimal.Decimal("-0.05")),
+        (pa.array([decimal.Decimal("7.5")], pa.decimal256(60, 1)), decimal.Decimal("7.5")),
+        (pa.array([""]), ""),
+        (pa.array(["it's \\ \"q\" ${x} \n ü"], pa.large_string()), "it's \\ \"q\" ${x} \n ü"),
+        (pa.array(["view" * 10], pa.string_view()), "view" * 10),
+        (pa.array([b"\x00'\xff"], pa.large_binary()), b"\x00'\xff"),
+        (pa.array([b"ab"], pa.binary(2)), b"ab"),
+        (pa.array([DAY]), DAY),
+        (pa.array([DAY], pa.date64()), DAY),
+        (pa.array([None], pa.int32()), None),
+        (pa.nulls(1), None),
+        (pa.array(["a"]).dictionary_encode(), "a"),
+        (pa.array([None], pa.dictionary(pa.int8(), pa.string())), None),
+        (pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), pa.array([5])), 5),
+    ],
+)
+def test_types(conn: AdbcConnection, values: pa.Array, wanted: Any) -> None:
+    with bound(conn, "SELECT ? AS a", one(values)) as read:
+        assert read.rest() == [wanted]
+
+
+def test_instants(databricks: Warehouse) -> None:
+    zoned = pa.array([INSTANT], pa.timestamp("ns", "Asia/Tokyo"))
+    plain = pa.array([INSTANT.replace(tzinfo=None)], pa.timestamp("us"))
+    with connected(databricks) as conn:
+        with bound(conn, "SELECT ? AS a, ? AS b", one(zoned, plain)) as read:
+            assert table_of(read).to_pylist() == [{"a": INSTANT, "b": INSTANT.replace(tzinfo=None)}]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (pa.array([datetime.time(1)]), "no time of day"),
+        (pa.array([[1]]), "from_json"),
+        (pa.array([{"x": 1}]), "from_json"),
+        (pa.array([1], pa.timestamp("ns")), "microseconds"),
+        (pa.array([decimal.Decimal("1e40")], pa.decimal256(76, 0)), r"DECIMAL(38,0)"),
+    ],
+)
+def test_refused_types(databricks: Warehouse, values: pa.Array, says: str) -> None:
+    with connected(databricks) as conn:
+        data = one(pa.array([1]), values, names=["x", "y"])
+        assert "parameter 2 ('y'): " in (said := refused(conn, "SELECT ?, ?", data))
+        assert says in said
+
+
+def test_slices(conn: AdbcConnection) -> None:
+    """Offsets of a batch and of its columns are both counted."""
+    data = one(pa.array([1, 2, 3, 4]), pa.array(["a", "b", None, "d"])).slice(1, 2)
+    with bound(conn, "SELECT ? AS a, ? AS b", data) as read:
+        assert table_of(read).to_pylist() == [{"a": 2, "b": "b"}, {"a": 3, "b": None}]
+
+
+# --- life --------------------------------------------------------------------------------
+
+
+def test_stream_is_read_once(databricks: Warehouse) -> None:
+    with connected(databricks) as conn, AdbcStatement(conn) as stmt:
+        stmt.set_sql_query("SELECT ? AS a")
+        stmt.bind_stream(pa.table({"a": [1]}).to_reader())
+        assert execute(stmt).rest() == [1]
+        with pytest.raises(Error, match="bind another one") as caught:
+            execute(stmt)
+        assert caught.value.status_code == AdbcStatusCode.INVALID_STATE
+        stmt.set_sql_query("SELECT 2 AS a")
+        assert execute(stmt).rest() == [2]
+
+
+def test_failing_stream(databricks: Warehouse) -> None:
+    schema = pa.schema([("a", pa.int64())])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield one(pa.array([1]), names=["a"])
+        raise ValueError("no more of this")
+
+    with connected(databricks) as conn:
+        reader = pa.RecordBatchReader.from_batches(schema, batches())
+        with bound(conn, "SELECT ? AS a", reader) as read:
+            assert read.rows(1) == [1]
+            with pytest.raises(Error, match="no more of this"):
+                read.rest()
+
+
+def test_what_is_bound_is_released(databricks: Warehouse) -> None:
+    before = pa.total_allocated_bytes()
+    with connected(databricks) as conn:
+        for sql in ("SELECT ? AS a", "SELECT ?, ?", "SELEC ?"):
+            with contextlib.suppress(Error):
+                with bound(conn, sql, one(pa.array(range(1000)))) as read:
+                    read.rows(1)
+    gc.collect()
+    assert pa.total_allocated_bytes() == before
+
+
+def test_cancel_between_rows(databricks: Warehouse) -> None:
+    """A series has no request under way while its reader pauses; it can be cancelled."""
+    with connected(databricks) as conn:
+        with bound(conn, "SELECT ? AS a", one(pa.array(range(100)))) as read:
+            assert read.rows(2) == [0, 1]
+            read.stmt.cancel()
+            with pytest.raises(Error) as caught:
+                read.rest()
+            assert caught.value.status_code == AdbcStatusCode.CANCELLED
+            with pytest.raises(Error, match="nothing to cancel"):
+                read.stmt.cancel()
+
+
+def test_cancel_of_many_updates(databricks: Warehouse) -> None:
+    with connected(databricks) as conn, AdbcStatement(conn) as stmt:
+        update(conn, "CREATE OR REPLACE TABLE bound_cancel (a BIGINT)")
+        stmt.set_sql_query("INSERT INTO bound_cancel VALUES (?)")
+        stmt.bind(one(pa.array(range(100_000))))
+        task = Task(stmt.execute_update)
+        until("a row", lambda: value(conn, "SELECT count(*) FROM bound_cancel") > 0)
+        stmt.cancel()
+        assert task.failure(5).status_code == AdbcStatusCode.CANCELLED
+
+
+def test_former_series_has_ended(databricks: Warehouse) -> None:
+    with connected(databricks) as conn, AdbcStatement(conn) as stmt:
+        stmt.set_sql_query("SELECT ? AS a")
+        stmt.bind(one(pa.array([1, 2])))
+        former = execute(stmt)
+        assert former.rows(1) == [1]
+        assert execute(stmt).rest() == [1, 2]
+        with pytest.raises(Error, match="executed again"):
+            former.rest()
+        former.release_stream()
+
+
+def test_parameter_schema(databricks: Warehouse) -> None:
+    with connected(databricks) as conn, AdbcStatement(conn) as stmt:
+        for sql, names in (("SELECT ?, '?', ?", ["", ""]), ("SELECT :b, :a, :B", ["b", "a"])):
+            stmt.set_sql_query(sql)
+            stmt.prepare()
+            handle = stmt.get_parameter_schema()
+            schema = pa.Schema._import_from_c(handle.address)
+            assert schema.names == names
+            assert schema.types == [pa.null()] * 2
