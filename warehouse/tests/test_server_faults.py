@@ -47,11 +47,10 @@ def test_delay(w, c):
     started = time.monotonic()
     assert info(c).infoValue.stringValue == "Spark SQL"
     assert time.monotonic() - started >= 0.3
-    started = time.monotonic()
     info(c)
-    assert time.monotonic() - started < 0.3
     assert w.fault_taken(fault) == 1
-    assert w.requests(rpc="GetInfo", limit=2)[0]["faults"] == [f"{fault} delay"]
+    found = [entry["faults"] for entry in w.requests(rpc="GetInfo", limit=2)]
+    assert found == [[f"{fault} delay"], []]
 
 
 def test_hang_until_released(w, c):

@@ -842,6 +842,7 @@ def test_catalog_calls_that_finish_after_the_reply(w, c):
         assert answer.directResults.resultSet is None
         assert c.until_done(answer.operationHandle).operationState == FINISHED
         assert len(rows_of(c.fetch(answer.operationHandle).results)) == 3
+        w.settings(running_ms=60_000)
         req = t.TGetTablesReq(c.session, "samples", runAsync=True)
         handle = c.call("GetTables", req).operationHandle
         c.cancel(handle)
