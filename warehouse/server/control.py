@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -274,7 +275,7 @@ class Control:
             await self.wh.in_worker(self.wh.engine.catalog.generate, made)
         except (TypeError, ValueError) as error:
             raise Refusal(400, str(error)) from None
-        return vars(made)
+        return asdict(made)
 
     # -- volumes --
 

@@ -167,7 +167,7 @@ class Catalog:
         made = self._generated.get(catalog)
         if made is not None:
             nothing: dict = {}
-            return [(schema, name, "TABLE", nothing) for schema, name in made.places()]
+            return [(schema, name, "TABLE", nothing) for schema, name in made.places]
         return [
             (_schema_name(schema), name, kind, _note(comment))
             for schema, name, kind, comment in self._kinds("", ["c_" + catalog])
@@ -184,7 +184,7 @@ class Catalog:
         )
 
     def _counted(self, made: Generated, schema: str, name: str) -> list[Table]:
-        places = made.places()
+        places = made.places
         if schema and name:
             found = made.find(schema, name)
             places = [found] if found else []

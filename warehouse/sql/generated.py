@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from . import types as t
 from .types import Type, ident
@@ -73,6 +74,7 @@ class Generated:
             return None
         return schema, name
 
+    @cached_property
     def places(self) -> list[tuple[str, str]]:
         """Every table, in order."""
         return [self.place(i) for i in range(self.tables)]
