@@ -132,9 +132,10 @@ static int make_stream(const uint32_t *codes, size_t code_count,
   struct ArrowArrayStream stream = {0};
   int code = make_schema(&schema);
   if (code == NANOARROW_OK) code = fill(&array, &schema, codes, code_count, server);
-  if (code == NANOARROW_OK) code = ArrowBasicArrayStreamInit(&stream, &schema, 1);
+  bool rows = array.length > 0; /* without any there is no batch */
+  if (code == NANOARROW_OK) code = ArrowBasicArrayStreamInit(&stream, &schema, rows);
   if (code == NANOARROW_OK) {
-    ArrowBasicArrayStreamSetArray(&stream, 0, &array);
+    if (rows) ArrowBasicArrayStreamSetArray(&stream, 0, &array);
     *out = stream;
   }
   if (schema.release != NULL) schema.release(&schema);
