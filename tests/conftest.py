@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,14 @@ def pytest_collection_modifyitems(items: list) -> None:
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(60, method="thread"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What a test has said with record_property("summary", text) stands at the run's end."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, text in report.user_properties:
+            if name == "summary":
+                terminalreporter.write_line(text)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -159,6 +159,20 @@ static void test_failed_execution_and_the_stream_before(void) {
   session_close(&s);
 }
 
+/* Whether a former result ends with it is the driver's choice; that it never reads as a
+ * whole one with rows missing is not. */
+static void test_preparing_and_the_stream_before(void) {
+  struct session s;
+  struct ArrowArrayStream old;
+  session_open(&s, SIXTY);
+  execute(&s.stmt, &old);
+  OK(e2e_driver.StatementPrepare(&s.stmt, &e2e_error));
+  int64_t rows = read_rows(&old, NULL);
+  CHECK(rows == 60 || e2e_stream_status(&old) == INVALID_STATE);
+  e2e_release(&old);
+  session_close(&s);
+}
+
 static void test_releasing_an_unread_stream_ends_its_operation(void) {
   for (int64_t read = 0; read <= 40; read += 20) {
     struct session s;
@@ -197,5 +211,6 @@ TEST_MAIN(TEST(test_a_statement_without_text),
           TEST(test_a_result_that_nobody_wants_is_run_and_closed),
           TEST(test_execution_ends_the_stream_before),
           TEST(test_failed_execution_and_the_stream_before),
+          TEST(test_preparing_and_the_stream_before),
           TEST(test_releasing_an_unread_stream_ends_its_operation),
           TEST(test_substrait_is_not_implemented))
