@@ -260,6 +260,28 @@ static void test_end_fires_timers_and_ends_the_service(void **state) {
   assert_int_equal(service.order_at_destroy, 1);
 }
 
+/* Posts and then asks for the end, as the last release does right after others. */
+static void post_and_stop(struct lb_io *io, struct note *notes) {
+  notes[0] = (struct note){.task.run = run_note, .number = 7};
+  lb_io_post(io, &notes[0].task);
+  lb_loop_stop(io, LB_IO_STOP_GENTLE, LB_NEVER_MS);
+}
+
+static void test_tasks_before_the_end_come_before_the_service_learns_of_it(void **state) {
+  (void)state;
+  struct rig rig;
+  struct note notes[1];
+  rig_init(&rig);
+  order_len = 0;
+  service = (struct service){.base = {.stopping = on_stopping, .destroy = on_destroy}};
+  on_io(rig.io, set_service, NULL);
+  on_io(rig.io, post_and_stop, notes);
+  rig_reset(&rig);
+  expect_order((const int[]){7}, 1);
+  assert_int_equal(service.stopping, 1);
+  assert_int_equal(service.order_at_stopping, 1);
+}
+
 static void test_budget(void **state) {
   (void)state;
   struct rig rig;
@@ -653,6 +675,7 @@ int main(int argc, char **argv) {
       LB_TEST(test_timer_that_is_due_again),
       LB_TEST(test_real_timer_wakes_the_loop),
       LB_TEST(test_end_fires_timers_and_ends_the_service),
+      LB_TEST(test_tasks_before_the_end_come_before_the_service_learns_of_it),
       LB_TEST(test_budget),
       LB_TEST(test_end_waits_for_closes_only),
       LB_TEST(test_end_does_not_wait_for_ever),

@@ -8,7 +8,7 @@
  *    comes before the timers, so that bytes that came while the machine slept count
  *    before a deadline that passed meanwhile.
  * 4. Fire the timers that were due at the beginning of the round, each once. To stop:
- *    tell the service, go on until nothing holds the exit or its time is over, leave
+ *    tell the service (after the tasks of step 2, when there is time), go on until nothing holds the exit or its time is over, leave
  *    the loop, drop every transfer, fire every timer once, run every task, until
  *    nothing is left; then end curl's handles. From then on a thread that posts a task
  *    runs it itself (that happens while the process exits, when the handler has
@@ -80,6 +80,12 @@ static void poll_sockets(struct lb_io *io, int64_t due_ms, bool may_sleep) {
   }
 }
 
+/* What was posted before a gentle stop is run before the service learns of it. */
+static bool tells_stopping(struct lb_io *io) LB_REQUIRES(io->synced.mu) {
+  if (io->owned.stopping || io->synced.stop == LB_IO_RUN) return false;
+  return io->synced.stop == LB_IO_STOP_NOW || lb_list_empty(&io->synced.tasks);
+}
+
 static void tell_stopping(struct lb_io *io) {
   if (io->owned.stopping) return;
   io->owned.stopping = true;
@@ -92,7 +98,7 @@ static bool wait_for_work(struct lb_io *io, struct lb_list *tasks) {
   bool may_sleep = false;
   look_at_clock(io);
   lb_mutex_lock(&io->synced.mu);
-  if (io->synced.stop != LB_IO_RUN && !io->owned.stopping) {
+  if (tells_stopping(io)) {
     lb_mutex_unlock(&io->synced.mu);
     tell_stopping(io);
     lb_mutex_lock(&io->synced.mu);
