@@ -8,11 +8,11 @@
  *    comes before the timers, so that bytes that came while the machine slept count
  *    before a deadline that passed meanwhile.
  * 4. Fire the timers that were due at the beginning of the round, each once. To stop:
- *    tell the service (after the tasks of step 2, when there is time), go on until nothing holds the exit or its time is over, leave
- *    the loop, drop every transfer, fire every timer once, run every task, until
- *    nothing is left; then end curl's handles. From then on a thread that posts a task
- *    runs it itself (that happens while the process exits, when the handler has
- *    stopped the thread). */
+ *    tell the service (when no task is left, if there is time), go on until nothing
+ *    holds the exit or its time is over, leave the loop, drop every transfer, fire
+ *    every timer once, run every task, until nothing is left; then end curl's handles.
+ *    From then on a thread that posts a task runs it itself (that happens while the
+ *    process exits, when the handler has stopped the thread). */
 #include "io/io_internal.h"
 
 #include "io/host.h"

@@ -9,6 +9,7 @@ import pathlib
 import re
 import time
 
+import pyarrow as pa
 import pytest
 from harness import (
     OFF,
@@ -66,6 +67,18 @@ def test_rule_2_2_armed_when_it_was_polled_for(w: Warehouse) -> None:
     with connected(w, PAGED, heartbeat(1)) as conn, run(conn, SIXTY) as read:
         assert w.wait("probe", 1, operation=read.query_id) >= 1
         assert read.rest() == list(range(60))
+
+
+def test_rule_2_2_a_catalog_call_is_armed(w: Warehouse) -> None:
+    """What a connection asks by itself is a result set like any other."""
+    w.settings(direct_results=False)
+    with connected(w, PAGED, heartbeat(1), {"databricks.request_timeout_seconds": "20"}) as conn:
+        w.fault({"kind": "delay", "ms": 2600}, "FetchResults")
+        handle = conn.get_table_types()
+        types = pa.RecordBatchReader._import_from_c(handle.address).read_all()
+        assert "TABLE" in types.column(0).to_pylist()
+        (op,) = w.operations()
+        assert op["probes"]["count"] >= 1
 
 
 @pytest.mark.parametrize(
