@@ -6,21 +6,28 @@ static struct lb_adbc_connection *connection_of(struct lb_adbc_object *obj) {
   return LB_CONTAINER_OF(obj, struct lb_adbc_connection, base);
 }
 
-/* Catalog, schema and settings make the session what it is when it begins. */
+/* Settings make the session what it is when it begins. */
 static enum lb_status refuse_late(struct lb_str key, const struct lb_option_row *row,
                                   struct lb_error *err) {
-  const char *remedy = "execute SET <name> = <value>";
-  if (row != NULL && row->id == LB_OPT_CATALOG) remedy = "execute USE CATALOG <name>";
-  if (row != NULL && row->id == LB_OPT_SCHEMA) remedy = "execute USE <name>";
+  const char *remedy = row == NULL ? "execute SET <name> = <value>"
+                                   : "set it before, or open another connection";
   return lb_error_set(err, LB_NOT_IMPLEMENTED,
                       "option %.*s cannot be set once the connection is open; %s instead",
                       (int)LB_MIN(key.len, (size_t)128), key.data, remedy);
+}
+
+static bool is_place(const struct lb_option_row *row) {
+  return row != NULL && (row->id == LB_OPT_CATALOG || row->id == LB_OPT_SCHEMA);
 }
 
 static enum lb_status set(struct lb_adbc_object *obj, struct lb_str key,
                           const char *value, struct lb_error *err) {
   if (atomic_load(&obj->ready)) {
     const struct lb_option_row *row = lb_option_find(key);
+    if (is_place(row)) {
+      return lb_adbc_current_set(connection_of(obj), row->id == LB_OPT_CATALOG, value,
+                                 err);
+    }
     bool conf = lb_str_starts_with(key, LB_STR("databricks.session_conf."));
     if (conf || (row != NULL && (row->scopes & LB_SCOPE_STATEMENT) == 0 &&
                  (row->scopes & LB_SCOPE_CONNECTION) != 0)) {
@@ -40,6 +47,10 @@ static enum lb_status get(struct lb_adbc_object *obj, struct lb_str key,
   }
   if (ready && row != NULL && row->id == LB_OPT_SERVER_KIND) {
     lb_buf_append_text(out, lb_server_kind_name(lb_session_kind(conn->sess)));
+    return lb_buf_check(out, "an option", err);
+  }
+  if (ready && is_place(row)) {
+    LB_TRY(lb_adbc_current_get(conn, row->id == LB_OPT_CATALOG, out, err));
     return lb_buf_check(out, "an option", err);
   }
   return lb_options_get(obj->opts, key, out, err);

@@ -73,25 +73,6 @@ static AdbcStatusCode connection_read_partition(struct AdbcConnection *connectio
                 "partitioned results are not offered; use ExecuteQuery", error);
 }
 
-static AdbcStatusCode connection_get_statistics(struct AdbcConnection *connection,
-                                                const char *catalog, const char *schema,
-                                                const char *table, char approximate,
-                                                struct ArrowArrayStream *out,
-                                                struct AdbcError *error) {
-  (void)catalog, (void)schema, (void)table, (void)approximate, (void)out;
-  return refuse(lb_adbc_of_connection(connection), "connection",
-                "GetStatistics is not offered; execute DESCRIBE EXTENDED <table>", error);
-}
-
-static AdbcStatusCode connection_get_statistic_names(struct AdbcConnection *connection,
-                                                     struct ArrowArrayStream *out,
-                                                     struct AdbcError *error) {
-  (void)out;
-  return refuse(lb_adbc_of_connection(connection), "connection",
-                "GetStatisticNames is not offered; execute DESCRIBE EXTENDED <table>",
-                error);
-}
-
 static AdbcStatusCode statement_execute_partitions(struct AdbcStatement *statement,
                                                    struct ArrowSchema *schema,
                                                    struct AdbcPartitions *partitions,
@@ -100,17 +81,6 @@ static AdbcStatusCode statement_execute_partitions(struct AdbcStatement *stateme
   (void)schema, (void)partitions, (void)rows_affected;
   return refuse(lb_adbc_of_statement(statement), "statement",
                 "partitioned results are not offered; use ExecuteQuery", error);
-}
-
-static AdbcStatusCode statement_execute_schema(struct AdbcStatement *statement,
-                                               struct ArrowSchema *out,
-                                               struct AdbcError *error) {
-  (void)out;
-  return refuse(
-      lb_adbc_of_statement(statement), "statement",
-      "ExecuteSchema is not offered; execute SELECT * FROM (<query>) LIMIT 0 and "
-      "take its schema, or DESCRIBE QUERY <query>",
-      error);
 }
 
 static AdbcStatusCode statement_set_substrait(struct AdbcStatement *statement,
@@ -184,14 +154,14 @@ static const struct AdbcDriver table = {
     .ConnectionGetOptionBytes = connection_get_bytes,
     .ConnectionGetOptionDouble = connection_get_double,
     .ConnectionGetOptionInt = connection_get_int,
-    .ConnectionGetStatistics = connection_get_statistics,
-    .ConnectionGetStatisticNames = connection_get_statistic_names,
+    .ConnectionGetStatistics = lb_adbc_connection_get_statistics,
+    .ConnectionGetStatisticNames = lb_adbc_connection_get_statistic_names,
     .ConnectionSetOptionBytes = connection_set_bytes,
     .ConnectionSetOptionDouble = connection_set_double,
     .ConnectionSetOptionInt = connection_set_int,
 
     .StatementCancel = lb_adbc_statement_cancel,
-    .StatementExecuteSchema = statement_execute_schema,
+    .StatementExecuteSchema = lb_adbc_statement_execute_schema,
     .StatementGetOption = statement_get_option,
     .StatementGetOptionBytes = statement_get_bytes,
     .StatementGetOptionDouble = statement_get_double,

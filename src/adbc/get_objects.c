@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GetObjects, catalog by catalog: each is asked for, built and handed over before the
- * next is begun, so that memory is that of the largest one. The list of catalogs stays
- * open on the server meanwhile, with a heartbeat, however slowly the stream is read.
+/* GetObjects and GetStatistics, catalog by catalog: each is asked for, built and handed
+ * over before the next is begun, so that memory is that of the largest one. The list of
+ * catalogs stays open on the server meanwhile, with a heartbeat, however slowly the
+ * stream is read.
  *  1. GetCatalogs; where there are none, one without a name.
  *  2. The first batch is made before GetObjects returns, so that a question that the
  *     server refuses fails there.
@@ -11,6 +12,7 @@
 #include "adbc/name_filter.h"
 #include "adbc/objects_array.h"
 #include "adbc/objects_read.h"
+#include "adbc/statistics.h"
 #include "adbc/stream.h"
 #include "result/rows.h"
 
@@ -28,11 +30,13 @@ struct arguments {
   const char *table;
   const char **types;
   const char *column;
+  bool statistics;
 };
 
 struct objects {
   struct lb_meta *meta;
   const struct lb_catalog_facts *facts;
+  bool statistics; /* in place of the objects */
   int depth;
   const char *catalog; /* filter */
   struct lb_objects_filter filter;
@@ -95,8 +99,10 @@ static enum lb_status add_catalog(struct objects *obj, struct lb_str name,
   if (obj->depth != 1) {
     status = lb_objects_read(obj->meta, name, obj->depth, &obj->filter, &obj->tree, err);
   }
-  if (status == LB_OK &&
-      lb_objects_append(array, name, &obj->tree, obj->depth) != NANOARROW_OK) {
+  if (status == LB_OK && obj->statistics) {
+    status = lb_statistics_append(obj->meta, name, &obj->tree, array, err);
+  } else if (status == LB_OK &&
+             lb_objects_append(array, name, &obj->tree, obj->depth) != NANOARROW_OK) {
     status = lb_error_oom(err, "the contents of a catalog");
   }
   lb_tree_reset(&obj->tree);
@@ -123,15 +129,15 @@ static enum lb_status make_batch(struct objects *obj, struct ArrowArray *out,
                                  struct lb_error *err) {
   struct ArrowArray array = {0};
   if (ArrowArrayInitFromSchema(&array, &obj->schema, NULL) != NANOARROW_OK) {
-    return lb_error_oom(err, "the answer to GetObjects");
+    return lb_error_oom(err, "an answer about catalogs");
   }
   enum lb_status status = LB_OK;
   if (ArrowArrayStartAppending(&array) != NANOARROW_OK) {
-    status = lb_error_oom(err, "the answer to GetObjects");
+    status = lb_error_oom(err, "an answer about catalogs");
   }
   if (status == LB_OK) status = add_catalogs(obj, &array, err);
   if (status == LB_OK && ArrowArrayFinishBuildingDefault(&array, NULL) != NANOARROW_OK) {
-    status = lb_error_oom(err, "the answer to GetObjects");
+    status = lb_error_oom(err, "an answer about catalogs");
   }
   if (status == LB_OK && (array.length > 0 || !obj->begun)) {
     *out = array;
@@ -176,7 +182,7 @@ static enum lb_status copy_filter(struct objects *obj, const char *text, const c
   *out = NULL;
   if (text == NULL) return LB_OK;
   *out = lb_arena_strdup(&obj->arena, lb_str_from(text));
-  return *out != NULL ? LB_OK : lb_error_oom(err, "a filter of GetObjects");
+  return *out != NULL ? LB_OK : lb_error_oom(err, "a filter");
 }
 
 static enum lb_status copy_pattern(struct objects *obj, const char *filter,
@@ -185,11 +191,11 @@ static enum lb_status copy_pattern(struct objects *obj, const char *filter,
   lb_buf_init(&text, LB_MEM_MISC, FILTER_MAX_BYTES);
   enum lb_status status = LB_OK;
   if (lb_name_server_pattern(filter, &text)) {
-    status = lb_buf_check(&text, "a filter of GetObjects", err);
+    status = lb_buf_check(&text, "a filter", err);
     struct lb_str pattern = {(const char *)text.data, text.len};
     if (status == LB_OK) {
       *out = (struct lb_str){lb_arena_strdup(&obj->arena, pattern), pattern.len};
-      if (out->data == NULL) status = lb_error_oom(err, "a filter of GetObjects");
+      if (out->data == NULL) status = lb_error_oom(err, "a filter");
     }
   }
   lb_buf_reset(&text);
@@ -208,7 +214,7 @@ static enum lb_status copy_types(struct objects *obj, const char **types,
   }
   if (count == 0) return LB_OK;
   filter->types = lb_arena_array(&obj->arena, count, sizeof(*filter->types));
-  if (filter->types == NULL) return lb_error_oom(err, "a filter of GetObjects");
+  if (filter->types == NULL) return lb_error_oom(err, "a filter");
   for (size_t i = 0; i < count; i++) {
     const char *copy;
     LB_TRY(copy_filter(obj, types[i], &copy, err));
@@ -237,8 +243,10 @@ static enum lb_status begin(struct objects *obj, struct lb_adbc_connection *conn
   obj->facts = &lb_server_facts(lb_session_kind(conn->sess))->catalog;
   obj->depth = args->depth == 4 ? 0 : args->depth;
   LB_TRY(set_filters(obj, args, err));
-  if (lb_objects_schema(&obj->schema) != NANOARROW_OK) {
-    return lb_error_oom(err, "the answer to GetObjects");
+  obj->statistics = args->statistics;
+  if ((obj->statistics ? lb_statistics_schema(&obj->schema)
+                       : lb_objects_schema(&obj->schema)) != NANOARROW_OK) {
+    return lb_error_oom(err, "an answer about catalogs");
   }
   LB_TRY(lb_adbc_asking_begin(conn, &obj->meta, err));
   if (obj->facts->catalogs) {
@@ -267,7 +275,7 @@ static enum lb_status get_objects(struct lb_adbc_object *base,
   enum lb_status status =
       obj != NULL
           ? begin(obj, LB_CONTAINER_OF(base, struct lb_adbc_connection, base), args, err)
-          : lb_error_oom(err, "the answer to GetObjects");
+          : lb_error_oom(err, "an answer about catalogs");
   if (status != LB_OK) {
     if (obj != NULL) release(obj);
     lb_adbc_stream_destroy(stream);
@@ -284,8 +292,67 @@ AdbcStatusCode lb_adbc_connection_get_objects(struct AdbcConnection *connection,
                                               struct ArrowArrayStream *out,
                                               struct AdbcError *error) {
   struct lb_error err = LB_ERROR_INIT;
-  const struct arguments args = {depth, catalog, schema, table, types, column};
+  const struct arguments args = {depth, catalog, schema, table, types, column, false};
   enum lb_status status =
       get_objects(lb_adbc_of_connection(connection), &args, out, &err);
+  return lb_adbc_finish(status, &err, error);
+}
+
+/* There are no exact ones: what the catalog has is as old as the last ANALYZE. */
+AdbcStatusCode lb_adbc_connection_get_statistics(struct AdbcConnection *connection,
+                                                 const char *catalog, const char *schema,
+                                                 const char *table, char approximate,
+                                                 struct ArrowArrayStream *out,
+                                                 struct AdbcError *error) {
+  (void)approximate;
+  struct lb_error err = LB_ERROR_INIT;
+  const struct arguments args = {3, catalog, schema, table, NULL, NULL, true};
+  enum lb_status status =
+      get_objects(lb_adbc_of_connection(connection), &args, out, &err);
+  return lb_adbc_finish(status, &err, error);
+}
+
+static int names_stream(struct ArrowArrayStream *out) {
+  struct ArrowSchema schema = {0};
+  struct ArrowArray array = {0};
+  ArrowSchemaInit(&schema);
+  int code = ArrowSchemaSetTypeStruct(&schema, 2);
+  if (code == NANOARROW_OK) {
+    code = lb_adbc_child_required(schema.children[0], NANOARROW_TYPE_STRING,
+                                  "statistic_name");
+  }
+  if (code == NANOARROW_OK) {
+    code =
+        lb_adbc_child_required(schema.children[1], NANOARROW_TYPE_INT16, "statistic_key");
+  }
+  if (code == NANOARROW_OK) code = ArrowArrayInitFromSchema(&array, &schema, NULL);
+  if (code == NANOARROW_OK) code = ArrowArrayStartAppending(&array);
+  if (code == NANOARROW_OK) {
+    code = ArrowArrayAppendString(array.children[0],
+                                  ArrowCharView(LB_STATISTIC_TABLE_BYTES_NAME));
+  }
+  if (code == NANOARROW_OK) {
+    code = ArrowArrayAppendInt(array.children[1], LB_STATISTIC_TABLE_BYTES_KEY);
+  }
+  if (code == NANOARROW_OK) code = ArrowArrayFinishElement(&array);
+  if (code == NANOARROW_OK) code = ArrowArrayFinishBuildingDefault(&array, NULL);
+  if (code == NANOARROW_OK) return lb_adbc_one_array(&schema, &array, out);
+  if (schema.release != NULL) schema.release(&schema);
+  if (array.release != NULL) array.release(&array);
+  return code;
+}
+
+AdbcStatusCode lb_adbc_connection_get_statistic_names(struct AdbcConnection *connection,
+                                                      struct ArrowArrayStream *out,
+                                                      struct AdbcError *error) {
+  struct lb_error err = LB_ERROR_INIT;
+  struct lb_adbc_object *obj = lb_adbc_of_connection(connection);
+  enum lb_status status = lb_adbc_object_check_ready(obj, "connection", &err);
+  if (status == LB_OK && out == NULL) {
+    status = lb_error_set(&err, LB_INVALID_ARGUMENT, "the stream is NULL");
+  }
+  if (status == LB_OK && names_stream(out) != NANOARROW_OK) {
+    status = lb_error_oom(&err, "the names of statistics");
+  }
   return lb_adbc_finish(status, &err, error);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adbc/metadata.h"
 
+#include "result/describe.h"
 #include "result/rows.h"
 #include "session/sql_text.h"
 
@@ -188,25 +189,10 @@ bool lb_adbc_says_missing(const struct lb_error *err) {
   for (size_t i = 0; i < LB_ARRAY_LEN(states); i++) {
     if (strcmp(err->sqlstate, states[i]) == 0) return true;
   }
-  return lb_str_find_nocase(lb_str_from(err->message), LB_STR("Table not found")) !=
-         SIZE_MAX;
-}
-
-/* Hive's `table.column` becomes `column`. */
-static enum lb_status plain_names(struct ArrowSchema *schema, const char *table,
-                                  struct lb_error *err) {
-  for (int64_t i = 0; i < schema->n_children; i++) {
-    struct lb_str name = lb_str_from(schema->children[i]->name);
-    size_t len = strlen(table);
-    if (!lb_str_starts_with_nocase(name, lb_str_from(table))) continue;
-    if (name.len <= len || name.data[len] != '.') continue;
-    char *plain = lb_strdup(LB_MEM_MISC, name.data + len + 1);
-    if (plain == NULL) return lb_error_oom(err, "a table's schema");
-    int code = ArrowSchemaSetName(schema->children[i], plain);
-    lb_free(plain);
-    if (code != NANOARROW_OK) return lb_error_oom(err, "a table's schema");
-  }
-  return LB_OK;
+  /* Hive's numbers for a table and a database that are not there. */
+  struct lb_str text = lb_str_from(err->message);
+  return lb_str_find(text, LB_STR("[Error 10001]")) != SIZE_MAX ||
+         lb_str_find(text, LB_STR("[Error 10072]")) != SIZE_MAX;
 }
 
 static enum lb_status ask_schema(struct lb_meta *meta, struct lb_str sql,
@@ -236,7 +222,9 @@ static enum lb_status table_schema(struct lb_meta *meta, const char *catalog,
   struct lb_str text = {(const char *)sql.data, sql.len};
   if (status == LB_OK) status = ask_schema(meta, text, &found, err);
   lb_buf_reset(&sql);
-  if (status == LB_OK && facts->table_in_names) status = plain_names(&found, table, err);
+  if (status == LB_OK && facts->table_in_names) {
+    status = lb_describe_plain_names(&found, table, err);
+  }
   if (status == LB_OK) {
     *out = found;
     return LB_OK;
@@ -267,4 +255,73 @@ AdbcStatusCode lb_adbc_connection_get_table_schema(struct AdbcConnection *connec
     lb_adbc_asking_end(meta);
   }
   return lb_adbc_finish(status, &err, error);
+}
+
+/* Where the session is: asked each time, since any statement may have moved it. */
+
+static enum lb_status one_text(struct lb_meta *meta, const char *sql, struct lb_buf *out,
+                               struct lb_error *err) {
+  struct lb_result *res = NULL;
+  struct lb_rows rows;
+  bool more = false;
+  LB_TRY(lb_meta_query(meta, lb_str_from(sql), &res, err));
+  enum lb_status status = lb_rows_init(&rows, res, 1, sql, err);
+  if (status == LB_OK) status = lb_rows_next(&rows, &more, err);
+  if (status == LB_OK && !more) {
+    status = lb_error_set(err, LB_PROTOCOL, "%s: the answer has no row", sql);
+  }
+  if (status == LB_OK) lb_buf_append_str(out, lb_rows_text(&rows, 0));
+  lb_rows_reset(&rows);
+  lb_meta_end(meta, res);
+  return status;
+}
+
+enum lb_status lb_adbc_current_get(struct lb_adbc_connection *conn, bool catalog,
+                                   struct lb_buf *out, struct lb_error *err) {
+  const struct lb_catalog_facts *facts =
+      &lb_server_facts(lb_session_kind(conn->sess))->catalog;
+  const char *sql = catalog ? facts->ask_catalog : facts->ask_schema;
+  if (sql == NULL) return LB_OK; /* the one without a name */
+  /* Not put where Cancel looks: another thread may be asking for something long. */
+  struct lb_meta *meta;
+  LB_TRY(lb_meta_create(conn->sess, conn->base.opts, conn->stats, &meta, err));
+  enum lb_status status = one_text(meta, sql, out, err);
+  lb_adbc_asking_end(meta);
+  return status;
+}
+
+enum lb_status lb_adbc_current_set(struct lb_adbc_connection *conn, bool catalog,
+                                   const char *name, struct lb_error *err) {
+  const struct lb_catalog_facts *facts =
+      &lb_server_facts(lb_session_kind(conn->sess))->catalog;
+  const char *word = catalog ? "catalog" : "schema";
+  const char *use = catalog ? facts->use_catalog : facts->use_schema;
+  if (use == NULL && !given(name)) return LB_OK;
+  if (use == NULL) {
+    return lb_error_set(err, LB_NOT_FOUND,
+                        "there is no catalog '%.128s': this server has one only, which "
+                        "has no name",
+                        name);
+  }
+  if (!given(name)) {
+    return lb_error_set(err, LB_INVALID_ARGUMENT,
+                        "the current %s cannot be none; give a name", word);
+  }
+  struct lb_buf sql;
+  struct lb_meta *meta = NULL;
+  struct lb_result *res = NULL;
+  lb_buf_init(&sql, LB_MEM_MISC, SQL_MAX_BYTES);
+  lb_buf_append_text(&sql, use);
+  lb_sql_append_name(&sql, lb_str_from(name));
+  enum lb_status status = lb_buf_check(&sql, "a name", err);
+  if (status == LB_OK) status = lb_adbc_asking_begin(conn, &meta, err);
+  if (status == LB_OK) {
+    struct lb_str text = {(const char *)sql.data, sql.len};
+    status = lb_meta_query(meta, text, &res, err);
+    lb_meta_end(meta, res);
+    lb_adbc_asking_end(meta);
+  }
+  lb_buf_reset(&sql);
+  if (status != LB_OK && lb_adbc_says_missing(err)) status = err->status = LB_NOT_FOUND;
+  return status;
 }

@@ -16,6 +16,12 @@ enum lb_status lb_adbc_asking_begin(struct lb_adbc_connection *conn, struct lb_m
 /* Nothing is left to be cancelled; gives the reference back. */
 void lb_adbc_asking_end(struct lb_meta *meta);
 
+/* The session's current catalog (or else schema), as the server says. Any thread. */
+enum lb_status lb_adbc_current_get(struct lb_adbc_connection *conn, bool catalog,
+                                   struct lb_buf *out, struct lb_error *err) LB_MUST_USE;
+enum lb_status lb_adbc_current_set(struct lb_adbc_connection *conn, bool catalog,
+                                   const char *name, struct lb_error *err) LB_MUST_USE;
+
 /* The failure says that a table, schema or catalog is not there. */
 bool lb_adbc_says_missing(const struct lb_error *err);
 

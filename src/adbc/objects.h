@@ -68,6 +68,14 @@ AdbcStatusCode lb_adbc_connection_get_objects(struct AdbcConnection *connection,
                                               const char **types, const char *column,
                                               struct ArrowArrayStream *out,
                                               struct AdbcError *error);
+AdbcStatusCode lb_adbc_connection_get_statistics(struct AdbcConnection *connection,
+                                                 const char *catalog, const char *schema,
+                                                 const char *table, char approximate,
+                                                 struct ArrowArrayStream *out,
+                                                 struct AdbcError *error);
+AdbcStatusCode lb_adbc_connection_get_statistic_names(struct AdbcConnection *connection,
+                                                      struct ArrowArrayStream *out,
+                                                      struct AdbcError *error);
 AdbcStatusCode lb_adbc_connection_get_table_schema(struct AdbcConnection *connection,
                                                    const char *catalog,
                                                    const char *schema, const char *table,
@@ -96,6 +104,9 @@ AdbcStatusCode lb_adbc_statement_get_parameter_schema(struct AdbcStatement *stat
 AdbcStatusCode lb_adbc_statement_execute(struct AdbcStatement *statement,
                                          struct ArrowArrayStream *out,
                                          int64_t *rows_affected, struct AdbcError *error);
+AdbcStatusCode lb_adbc_statement_execute_schema(struct AdbcStatement *statement,
+                                                struct ArrowSchema *out,
+                                                struct AdbcError *error);
 AdbcStatusCode lb_adbc_statement_cancel(struct AdbcStatement *statement,
                                         struct AdbcError *error);
 

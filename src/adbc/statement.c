@@ -184,6 +184,21 @@ AdbcStatusCode lb_adbc_statement_execute(struct AdbcStatement *statement,
   return lb_adbc_finish(status, &err, error);
 }
 
+AdbcStatusCode lb_adbc_statement_execute_schema(struct AdbcStatement *statement,
+                                                struct ArrowSchema *out,
+                                                struct AdbcError *error) {
+  struct lb_error err = LB_ERROR_INIT;
+  struct lb_adbc_object *obj = lb_adbc_of_statement(statement);
+  enum lb_status status = lb_adbc_object_check(obj, "statement", &err);
+  if (status == LB_OK && out == NULL) {
+    status = lb_error_set(&err, LB_INVALID_ARGUMENT, "the schema is NULL");
+  }
+  if (status == LB_OK) {
+    status = lb_stmt_execute_schema(statement_of(obj)->stmt, out, &err);
+  }
+  return lb_adbc_finish(status, &err, error);
+}
+
 AdbcStatusCode lb_adbc_statement_cancel(struct AdbcStatement *statement,
                                         struct AdbcError *error) {
   struct lb_error err = LB_ERROR_INIT;

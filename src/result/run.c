@@ -11,6 +11,7 @@ static enum lb_status call_server(const struct lb_run *run, struct lb_execute_ca
       .max_bytes = LB_MIN(run->options->max_bytes, LB_DIRECT_MAX_BYTES),
       .params = run->params,
       .param_count = run->param_count,
+      .own = run->own,
   };
   struct lb_execute_call *call;
   LB_TRY(lb_execute_create(run->sess, &params, &call, err));

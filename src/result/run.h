@@ -16,6 +16,7 @@ struct lb_run {
   struct lb_str sql;
   const struct lb_param *params;
   int32_t param_count;
+  bool own;    /* the driver made the statement itself */
   bool wanted; /* false: the result is closed at once and *res stays NULL */
 };
 

@@ -2,6 +2,7 @@
 #include "result/statement.h"
 
 #include "result/bind_sql.h"
+#include "result/describe.h"
 #include "result/ingest.h"
 #include "result/run.h"
 #include "session/session_internal.h"
@@ -256,6 +257,69 @@ enum lb_status lb_stmt_parameters(const struct lb_stmt *stmt, struct ArrowSchema
   LB_TRY(check_text(stmt, err));
   struct lb_str sql = {(const char *)stmt->sql.data, stmt->sql.len};
   return lb_bound_sql_schema(sql, out, err);
+}
+
+static enum lb_status describe(struct lb_stmt *stmt, struct lb_str sql,
+                               struct ArrowSchema *out, struct lb_error *err) {
+  struct lb_result_options options = {0};
+  LB_TRY(lb_result_options_read(stmt->sess, stmt->opts, LB_OP_STATEMENT, &options, err));
+  options.heartbeat.enabled = options.prefetch = false;
+  const struct lb_run run = {
+      .sess = stmt->sess,
+      .opts = stmt->opts,
+      .slot = &stmt->slot,
+      .options = &options,
+      .parent_stats = stmt->parent_stats,
+      .sql = sql,
+      .own = true,
+      .wanted = true,
+  };
+  struct lb_ran ran = {0};
+  LB_TRY(lb_run(&run, &ran, err));
+  enum lb_status status = LB_OK;
+  if (ArrowSchemaDeepCopy(&lb_result_schema(ran.res)->arrow, out) != NANOARROW_OK) {
+    status = lb_error_oom(err, "a schema");
+  }
+  lb_result_close(ran.res, LB_HB_RELEASED);
+  lb_result_release(ran.res);
+  lb_hb_stats_release(ran.stats);
+  return status;
+}
+
+enum lb_status lb_stmt_execute_schema(struct lb_stmt *stmt, struct ArrowSchema *out,
+                                      struct lb_error *err) {
+  struct ArrowSchema found = {0};
+  struct lb_buf text;
+  uint64_t turn;
+  LB_TRY(check_text(stmt, err));
+  lb_buf_init(&text, LB_MEM_MISC, MAX_SQL_BYTES + 1024);
+  struct lb_str sql = {(const char *)stmt->sql.data, stmt->sql.len};
+  enum lb_status status = lb_describe_query(sql, &text, err);
+  if (status == LB_OK) {
+    status = lb_call_slot_enter(&stmt->slot, "execute schema", &turn, err);
+  }
+  if (status != LB_OK) {
+    lb_buf_reset(&text);
+    return status;
+  }
+  end_former(stmt);
+  status =
+      describe(stmt, (struct lb_str){(const char *)text.data, text.len}, &found, err);
+  lb_buf_reset(&text);
+  bool cancelled = lb_call_slot_leave(&stmt->slot);
+  if (status == LB_OK &&
+      lb_server_facts(lb_session_kind(stmt->sess))->catalog.table_in_names) {
+    status = lb_describe_plain_names(&found, LB_DESCRIBE_ALIAS, err);
+  }
+  if (cancelled && status != LB_CANCELLED) {
+    status = lb_error_set(err, LB_CANCELLED, "the statement was cancelled");
+  }
+  if (status == LB_OK) {
+    *out = found;
+  } else if (found.release) {
+    found.release(&found);
+  }
+  return status;
 }
 
 /* An execution is found by its turn in the slot. When none was under way, the result of

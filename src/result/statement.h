@@ -38,6 +38,10 @@ enum lb_status lb_stmt_execute_bound(struct lb_stmt *stmt, struct lb_series **ou
 /* A field for each parameter, of type NA, named as in the text; "" by position. */
 enum lb_status lb_stmt_parameters(const struct lb_stmt *stmt, struct ArrowSchema *out,
                                   struct lb_error *err) LB_MUST_USE;
+/* The columns that executing it would give, without running it (result/describe.h). Ends
+ * an earlier result of this statement. out is the caller's. */
+enum lb_status lb_stmt_execute_schema(struct lb_stmt *stmt, struct ArrowSchema *out,
+                                      struct lb_error *err) LB_MUST_USE;
 /* Cancels what runs, or the latest result. False: there was nothing to cancel. Any
  * thread. */
 bool lb_stmt_cancel(struct lb_stmt *stmt);
