@@ -3,7 +3,8 @@
  *  1. Numbers of 0 or more carry the type's suffix; all others are a cast of a text, so
  *     that no sign meets an operator and the smallest number needs no negation.
  *  2. A text without quote, backslash, dollar sign and control characters stands between
- *     quotes. Any other is decoded from its bytes: how a backslash is read depends on
+ *     quotes. Any other is made of its bytes, on Spark by a cast, since its VALUES take
+ *     no decode() (4.3): how a backslash is read depends on
  *     spark.sql.parser.escapedStringLiterals, how a doubled quote on the version, and
  *     ${...} is replaced by a variable even within strings.
  *  3. Everything else is a cast of a text whose characters are digits, letters and
@@ -81,25 +82,29 @@ enum lb_status lb_param_hex(struct lb_param *param, struct lb_arena *arena,
   return LB_OK;
 }
 
-static void append_unhex(struct lb_buf *out, struct lb_str bytes) {
+static void append_bytes(struct lb_buf *out, struct lb_str bytes,
+                         enum lb_param_dialect dialect) {
   size_t len;
   if (!lb_size_mul(bytes.len, 2, &len)) len = SIZE_MAX;
-  lb_buf_append_text(out, "unhex('");
+  bool hive = dialect == LB_DIALECT_HIVE;
+  lb_buf_append_text(out, hive ? "unhex('" : "X'");
   uint8_t *at = lb_buf_extend(out, len);
   if (at) write_hex((char *)at, bytes);
-  lb_buf_append_text(out, "')");
+  lb_buf_append_text(out, hive ? "')" : "'");
 }
 
-static void append_string(struct lb_buf *out, struct lb_str text) {
+static void append_string(struct lb_buf *out, struct lb_str text,
+                          enum lb_param_dialect dialect) {
+  bool hive = dialect == LB_DIALECT_HIVE;
   if (is_plain(text)) {
     lb_buf_append_u8(out, '\'');
     lb_buf_append_str(out, text);
     lb_buf_append_u8(out, '\'');
     return;
   }
-  lb_buf_append_text(out, "decode(");
-  append_unhex(out, text);
-  lb_buf_append_text(out, ", 'UTF-8')");
+  lb_buf_append_text(out, hive ? "decode(" : "CAST(");
+  append_bytes(out, text, dialect);
+  lb_buf_append_text(out, hive ? ", 'UTF-8')" : " AS STRING)");
 }
 
 static void append_cast(struct lb_buf *out, const char *quote, struct lb_str value,
@@ -184,10 +189,10 @@ void lb_param_append_literal(const struct lb_param *param, enum lb_param_dialect
       lb_buf_append_str(out, param->value);
       return;
     case LB_PARAM_STRING:
-      append_string(out, param->value);
+      append_string(out, param->value, dialect);
       return;
     case LB_PARAM_BINARY:
-      append_unhex(out, param->value);
+      append_bytes(out, param->value, dialect);
       return;
     case LB_PARAM_YEAR_MONTH:
     case LB_PARAM_DAY_TIME:
