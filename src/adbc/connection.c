@@ -91,7 +91,7 @@ static enum lb_status new(struct AdbcConnection *connection, struct lb_error *er
     return lb_error_set(err, LB_INVALID_STATE,
                         "this connection is in use; release it before making another");
   }
-  struct lb_adbc_connection *conn;
+  struct lb_adbc_connection *conn = NULL;
   LB_TRY(create(&conn, err));
   connection->private_data = &conn->base;
   return LB_OK;
