@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "base/base.h"
+#include "base/buf.h"
 #include "base/error.h"
 
 int64_t lb_os_boottime_ms(void);
@@ -26,6 +27,10 @@ enum lb_status lb_os_refused(struct lb_error *err, const char *what, int code);
 /* Opens a file for appending; made with mode 0600 when it is new; close-on-exec. -1 and
  * *code (an errno value) on failure. */
 int lb_os_append_open(const char *path, int *code);
+/* Appends the whole of a regular file, up to the buffer's ceiling. LB_NOT_FOUND when
+ * there is none that may be read. */
+enum lb_status lb_os_read_file(const char *path, struct lb_buf *out,
+                               struct lb_error *err) LB_MUST_USE;
 #define LB_OS_STDERR 2
 /* Writes text and a newline in one system call, so that lines of threads do not mix. A
  * line that cannot be written (full disk, closed pipe) is lost. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -65,6 +66,36 @@ int lb_os_append_open(const char *path, int *code) {
   } while (fd < 0 && errno == EINTR);
   if (fd < 0) *code = errno;
   return fd;
+}
+
+#define READ_STEP_BYTES 4096
+
+static enum lb_status read_all(int fd, struct lb_buf *out, struct lb_error *err) {
+  for (;;) {
+    uint8_t step[READ_STEP_BYTES];
+    ssize_t n = read(fd, step, sizeof step);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return lb_os_refused(err, "a file", errno);
+    if (n == 0) return lb_buf_check(out, "a file", err);
+    lb_buf_append(out, step, (size_t)n);
+    LB_TRY(lb_buf_check(out, "a file", err));
+  }
+}
+
+enum lb_status lb_os_read_file(const char *path, struct lb_buf *out,
+                               struct lb_error *err) {
+  int fd;
+  struct stat about;
+  do {
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  } while (fd < 0 && errno == EINTR);
+  if (fd < 0 || fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
+    lb_os_close(fd);
+    return lb_error_set(err, LB_NOT_FOUND, "the file %s is not there", path);
+  }
+  enum lb_status status = read_all(fd, out, err);
+  lb_os_close(fd);
+  return status;
 }
 
 void lb_os_write_line(int fd, const char *text, size_t len) {
