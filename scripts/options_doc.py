@@ -15,13 +15,18 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "OPTIONS.md"
 
 
-def made() -> str:
+def printed(source: str) -> str:
+    """What a program of one file says."""
     with tempfile.TemporaryDirectory() as folder:
-        program = pathlib.Path(folder) / "dump_options"
+        program = pathlib.Path(folder) / "dump"
         compiler = [os.environ.get("CC", "cc"), "-std=c17", "-Isrc", "-o", str(program)]
-        subprocess.run([*compiler, "tests/tools/dump_options.c"], cwd=ROOT, check=True)
+        subprocess.run([*compiler, source], cwd=ROOT, check=True)
         run = subprocess.run([program], check=True, capture_output=True, text=True)
         return run.stdout
+
+
+def made() -> str:
+    return printed("tests/tools/dump_options.c")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "base/zone.h"
 #include "nanoarrow/nanoarrow.h"
 #include "wire/tcli.h"
 
@@ -29,6 +30,11 @@ struct lb_result_schema {
   struct lb_sql_column *columns;
   int32_t column_count;
   struct lb_arena arena; /* owns the names */
+
+  struct ArrowSchema sent; /* what batches are, where it differs; else not there */
+  bool from_columns;       /* made of column descriptors: values may be text */
+  bool cut_nanoseconds;    /* digits beyond microseconds are cut; else an error */
+  struct lb_zone *zone;    /* of times in text, NULL none */
 };
 void lb_result_schema_init(struct lb_result_schema *schema); /* empty; reset is legal */
 void lb_result_schema_reset(struct lb_result_schema *schema);
@@ -36,10 +42,17 @@ void lb_result_schema_reset(struct lb_result_schema *schema);
 /* From a result's metadata: arrowSchema when present (an encapsulated IPC schema message;
  * zero fields for DDL is legal and counts), else from the column descriptors. Field
  * metadata of the server is kept; the SQL type name is added as
- * `databricks.type_name`. */
+ * `Spark:DataType:SqlName`, where it lacks, and `databricks.type_name`. */
 enum lb_status lb_result_schema_from_metadata(
     const struct lb_t_get_result_set_metadata_resp *meta, struct lb_result_schema *out,
     struct lb_error *err) LB_MUST_USE;
+/* True when columns hold local times of the session's zone: instants says whether the
+ * server's TIMESTAMP is an instant (else a local time and nothing more). */
+bool lb_result_schema_wants_zone(const struct lb_result_schema *schema, bool instants);
+/* Takes zone_own, also on failure: those columns become timestamps of that zone. */
+enum lb_status lb_result_schema_set_zone(struct lb_result_schema *schema, bool instants,
+                                         struct lb_zone *zone_own,
+                                         struct lb_error *err) LB_MUST_USE;
 /* For engines whose metadata call fails (VARIANT on Spark): count columns of text. */
 enum lb_status lb_result_schema_all_text(int32_t column_count,
                                          struct lb_result_schema *out,

@@ -29,6 +29,7 @@
 
 #define WIDE_ALIGN_BYTES 16
 #define PREFIX_BYTES 8
+#define MONTH_DAY_NANO_BYTES ((size_t)16)
 /* Below this, room that spares liblz4 a copy costs more than the copy. */
 #define SLACK_WORTH_BYTES ((size_t)256 << 10)
 
@@ -41,6 +42,10 @@ struct lb_arrow_decoder {
   size_t shift; /* 0 or 8: added to the placement of bodies */
   struct lb_arrow_decoder_stats stats;
 };
+
+static const struct ArrowSchema *sent_schema(const struct lb_arrow_decoder *dec) {
+  return dec->schema->sent.release != NULL ? &dec->schema->sent : &dec->schema->arrow;
+}
 
 static int64_t count_nodes(const struct ArrowSchema *schema) {
   int64_t count = 1;
@@ -58,7 +63,7 @@ static enum lb_status decoder_init(struct lb_arrow_decoder *dec, struct lb_error
   dec->node_count = (int32_t)count;
   dec->nodes = lb_alloc_array(LB_MEM_ARROW, (size_t)count, sizeof(*dec->nodes));
   if (dec->nodes == NULL) return lb_error_oom(err, "an Arrow decoder");
-  int code = ArrowIpcDecoderSetSchema(&dec->ipc, &dec->schema->arrow, &text);
+  int code = ArrowIpcDecoderSetSchema(&dec->ipc, sent_schema(dec), &text);
   if (code != NANOARROW_OK)
     return lb_arrow_error(code, "the result's schema", &text, err);
   return LB_OK;
@@ -179,6 +184,29 @@ static bool in_body(const struct placing *at, const uint8_t *data) {
   return offset < at->body->len;
 }
 
+/* Room in the extra body; NULL in the first walk. */
+static uint8_t *take_extra(struct placing *at, size_t bytes) {
+  size_t offset = at->extra_bytes;
+  at->extra_bytes +=
+      (bytes + LB_ARROW_ALIGN_BYTES - 1) & ~(size_t)(LB_ARROW_ALIGN_BYTES - 1);
+  return at->extra == NULL ? NULL : at->extra->data + offset;
+}
+
+/* Months as months, days and nanoseconds. */
+static const void *widen_months(struct placing *at, const struct ArrowArrayView *view) {
+  const uint8_t *data = view->buffer_views[1].data.as_uint8;
+  size_t count = (size_t)view->buffer_views[1].size_bytes / sizeof(int32_t);
+  if (count == 0 || data == NULL) return lb_arrow_zeros;
+  uint8_t *out = take_extra(at, count * MONTH_DAY_NANO_BYTES);
+  if (out == NULL) return data;
+  for (size_t i = 0; i < count; i++) {
+    memcpy(out + i * MONTH_DAY_NANO_BYTES, data + i * sizeof(int32_t), sizeof(int32_t));
+    memset(out + i * MONTH_DAY_NANO_BYTES + sizeof(int32_t), 0,
+           MONTH_DAY_NANO_BYTES - sizeof(int32_t));
+  }
+  return out;
+}
+
 /* The address that buffer i of the view gets in the array. */
 static const void *place_buffer(struct placing *at, const struct ArrowArrayView *view,
                                 int i) {
@@ -193,16 +221,14 @@ static const void *place_buffer(struct placing *at, const struct ArrowArrayView 
     at->wide_bytes[(uintptr_t)data / 8 % 2] += (int64_t)bytes;
   }
   if (own && aligned) return data;
-  size_t offset = at->extra_bytes;
-  at->extra_bytes +=
-      (bytes + LB_ARROW_ALIGN_BYTES - 1) & ~(size_t)(LB_ARROW_ALIGN_BYTES - 1);
-  if (at->extra == NULL) return data;
-  memcpy(at->extra->data + offset, data, bytes);
+  uint8_t *copy = take_extra(at, bytes);
+  if (copy == NULL) return data;
+  memcpy(copy, data, bytes);
   if (own) {
     at->dec->stats.realigned_buffers++;
     at->dec->stats.realigned_bytes += (int64_t)bytes;
   }
-  return at->extra->data + offset;
+  return copy;
 }
 
 static int64_t null_count(const struct ArrowArrayView *view, int64_t length,
@@ -220,7 +246,8 @@ static void place(struct placing *at, const struct ArrowArrayView *view, int64_t
       (struct lb_arrow_node){.length = length, .child_count = (int32_t)view->n_children};
   for (int i = 0; i < NANOARROW_MAX_FIXED_BUFFERS; i++) {
     if (view->layout.buffer_type[i] == NANOARROW_BUFFER_TYPE_NONE) break;
-    node->buffers[i] = place_buffer(at, view, i);
+    bool months = view->storage_type == NANOARROW_TYPE_INTERVAL_MONTHS && i == 1;
+    node->buffers[i] = months ? widen_months(at, view) : place_buffer(at, view, i);
     node->buffer_count = i + 1;
   }
   node->null_count = null_count(view, length, node->buffers[0]);
@@ -302,7 +329,7 @@ static enum lb_status take_schema(struct batch *at,
                                   struct lb_error *err) {
   struct ArrowSchema found;
   LB_TRY(lb_arrow_message_schema(message, &found, err));
-  enum lb_status status = lb_arrow_schema_match(&at->dec->schema->arrow, &found, err);
+  enum lb_status status = lb_arrow_schema_match(sent_schema(at->dec), &found, err);
   ArrowSchemaRelease(&found);
   return status;
 }

@@ -98,6 +98,43 @@ static void test_every_type(void **state) {
   rig_close(&rig);
 }
 
+/* Months are handed out as months, days and nanoseconds, beside other columns, cut at the
+ * wanted number of rows, and again after another batch. */
+static void test_months_are_widened(void **state) {
+  (void)state;
+  static const struct field fields[] = {
+      {.name = "n", .type = NANOARROW_TYPE_INT64},
+      {.name = "m", .type = NANOARROW_TYPE_INTERVAL_MONTHS}};
+  struct rig rig;
+  struct bytes batch = {NULL, 0};
+  rig_open(&rig, fields, 2);
+  assert_string_equal(rig.schema.arrow.children[1]->format, "tin");
+  assert_string_equal(rig.schema.columns[1].type_name, "INTERVAL YEAR TO MONTH");
+  rig_rows(&rig, &batch, 0, 100);
+  rig_rows(&rig, &batch, 100, 50);
+  LB_TEST_OK(rig_decode(&rig, &batch, false, 120), &rig.err);
+  memset(batch.data, 0xEE, batch.len);
+  assert_int_equal(rig.out_count, 2);
+  for (int32_t part = 0; part < 2; part++) {
+    struct ArrowArrayView view;
+    view_array(&view, &rig.schema.arrow, &rig.out[part]);
+    assert_int_equal(rig.out[part].length, part == 0 ? 100 : 20);
+    for (int64_t i = 0; i < rig.out[part].length; i++) {
+      int64_t row = i + 100 * part;
+      struct ArrowInterval got;
+      ArrowIntervalInit(&got, NANOARROW_TYPE_INTERVAL_MONTH_DAY_NANO);
+      assert_int_equal(ArrowArrayViewIsNull(view.children[1], i), row % 5 == 3);
+      if (row % 5 == 3) continue;
+      ArrowArrayViewGetIntervalUnsafe(view.children[1], i, &got);
+      assert_true(got.months == row - 50 && got.days == 0 && got.ns == 0);
+      assert_int_equal(ArrowArrayViewGetIntUnsafe(view.children[0], i), row % 100);
+    }
+    ArrowArrayViewReset(&view);
+  }
+  bytes_free(&batch);
+  rig_close(&rig);
+}
+
 /* LZ4 frames of data, cut into so many frames, each with other settings. */
 static struct bytes lz4_frames(const struct bytes *data, size_t frames) {
   struct bytes out = {NULL, 0};
@@ -554,7 +591,8 @@ static void test_no_columns(void **state) {
   rig_close(&rig);
 }
 
-LB_TEST_MAIN(LB_TEST(test_one_message), LB_TEST(test_every_type), LB_TEST(test_lz4),
+LB_TEST_MAIN(LB_TEST(test_one_message), LB_TEST(test_every_type),
+             LB_TEST(test_months_are_widened), LB_TEST(test_lz4),
              LB_TEST(test_small_batches_stay_small),
              LB_TEST(test_lz4_failure_leaves_the_decoder_usable),
              LB_TEST(test_several_messages), LB_TEST(test_more_rows_are_cut),

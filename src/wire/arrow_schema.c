@@ -10,8 +10,10 @@
 #include "wire/arrow_message.h"
 
 #define SPARK_TYPE_NAME_KEY "Spark:DataType:SqlName"
-#define OUR_TYPE_NAME_KEY "databricks.type_name"
+#define RUST_TYPE_NAME_KEY "databricks.type_name"
 #define TYPE_NAME_MAX_BYTES 64
+#define MONTHS_FORMAT "tiM"
+#define MONTH_DAY_NANO_FORMAT "tin"
 #define DECIMAL_MAX_PRECISION 38
 /* What Hive means by DECIMAL without qualifiers. */
 #define DECIMAL_DEFAULT_PRECISION 10
@@ -19,43 +21,29 @@
 /* Tens of thousands of columns with long type names; a ceiling, not an expectation. */
 #define NAMES_MAX_BYTES ((size_t)64 << 20)
 
-/* TTypeId to SQL and to Arrow, in the order of the ids. */
 struct type_row {
+  int32_t id; /* TTypeId */
   const char *sql;
   enum ArrowType arrow;
 };
 static const struct type_row types[] = {
-    [LB_T_TYPE_BOOLEAN] = {"BOOLEAN", NANOARROW_TYPE_BOOL},
-    [LB_T_TYPE_TINYINT] = {"TINYINT", NANOARROW_TYPE_INT8},
-    [LB_T_TYPE_SMALLINT] = {"SMALLINT", NANOARROW_TYPE_INT16},
-    [LB_T_TYPE_INT] = {"INT", NANOARROW_TYPE_INT32},
-    [LB_T_TYPE_BIGINT] = {"BIGINT", NANOARROW_TYPE_INT64},
-    [LB_T_TYPE_FLOAT] = {"FLOAT", NANOARROW_TYPE_FLOAT},
-    [LB_T_TYPE_DOUBLE] = {"DOUBLE", NANOARROW_TYPE_DOUBLE},
-    [LB_T_TYPE_STRING] = {"STRING", NANOARROW_TYPE_STRING},
-    [LB_T_TYPE_TIMESTAMP] = {"TIMESTAMP", NANOARROW_TYPE_TIMESTAMP},
-    [LB_T_TYPE_BINARY] = {"BINARY", NANOARROW_TYPE_BINARY},
-    [LB_T_TYPE_ARRAY] = {"ARRAY", NANOARROW_TYPE_STRING},
-    [LB_T_TYPE_MAP] = {"MAP", NANOARROW_TYPE_STRING},
-    [LB_T_TYPE_STRUCT] = {"STRUCT", NANOARROW_TYPE_STRING},
-    [LB_T_TYPE_UNION] = {"UNIONTYPE", NANOARROW_TYPE_STRING},
-    [LB_T_TYPE_USER_DEFINED] = {"USER_DEFINED", NANOARROW_TYPE_STRING},
-    [LB_T_TYPE_DECIMAL] = {"DECIMAL", NANOARROW_TYPE_DECIMAL128},
-    [LB_T_TYPE_NULL] = {"VOID", NANOARROW_TYPE_NA},
-    [LB_T_TYPE_DATE] = {"DATE", NANOARROW_TYPE_DATE32},
-    [LB_T_TYPE_VARCHAR] = {"VARCHAR", NANOARROW_TYPE_STRING},
-    [LB_T_TYPE_CHAR] = {"CHAR", NANOARROW_TYPE_STRING},
-    [LB_T_TYPE_INTERVAL_YEAR_MONTH] = {"INTERVAL YEAR TO MONTH", NANOARROW_TYPE_STRING},
-    [LB_T_TYPE_INTERVAL_DAY_TIME] = {"INTERVAL DAY TO SECOND", NANOARROW_TYPE_STRING},
-    [LB_T_TYPE_TIMESTAMP_LOCAL_TZ] = {"TIMESTAMP WITH LOCAL TIME ZONE",
-                                      NANOARROW_TYPE_STRING},
+#define LB_SQL_TYPE_ROW(id_, sql_, arrow_, arrow_text_, column_text_, note_) \
+  {LB_T_TYPE_##id_, sql_, NANOARROW_TYPE_##arrow_},
+#include "wire/types.def"
 };
+
+/* What stands before the parameters of a type: "DECIMAL" of "DECIMAL(p,s)". */
+static struct lb_str bare_name(const char *sql) {
+  return (struct lb_str){sql, strcspn(sql, "(<")};
+}
 
 static const struct type_row *type_row(int32_t type_id) {
   /* A type that is newer than this list travels as text, as all the recent ones do. */
-  static const struct type_row unknown = {"STRING", NANOARROW_TYPE_STRING};
-  if (type_id < 0 || (size_t)type_id >= LB_ARRAY_LEN(types)) return &unknown;
-  return &types[type_id];
+  static const struct type_row unknown = {-1, "STRING", NANOARROW_TYPE_STRING};
+  for (size_t i = 0; i < LB_ARRAY_LEN(types); i++) {
+    if (types[i].id == type_id) return &types[i];
+  }
+  return &unknown;
 }
 
 void lb_result_schema_init(struct lb_result_schema *schema) {
@@ -65,6 +53,8 @@ void lb_result_schema_init(struct lb_result_schema *schema) {
 
 void lb_result_schema_reset(struct lb_result_schema *schema) {
   if (schema->arrow.release != NULL) ArrowSchemaRelease(&schema->arrow);
+  if (schema->sent.release != NULL) ArrowSchemaRelease(&schema->sent);
+  lb_zone_destroy(schema->zone);
   lb_arena_reset(&schema->arena);
   lb_result_schema_init(schema);
 }
@@ -158,15 +148,15 @@ static enum lb_status copy_text(struct lb_arena *arena, struct lb_str text,
 static enum lb_status name_type(struct lb_arena *arena, struct lb_sql_column *col,
                                 struct lb_error *err) {
   char text[TYPE_NAME_MAX_BYTES];
-  const char *sql = type_row(col->type_id)->sql;
+  struct lb_str sql = bare_name(type_row(col->type_id)->sql);
+  int len = (int)sql.len;
   if (col->type_id == LB_T_TYPE_DECIMAL) {
-    snprintf(text, sizeof(text), "%s(%" PRId32 ",%" PRId32 ")", sql, col->precision,
-             col->scale);
+    snprintf(text, sizeof(text), "%.*s(%" PRId32 ",%" PRId32 ")", len, sql.data,
+             col->precision, col->scale);
   } else if (col->length >= 0) {
-    snprintf(text, sizeof(text), "%s(%" PRId32 ")", sql, col->length);
+    snprintf(text, sizeof(text), "%.*s(%" PRId32 ")", len, sql.data, col->length);
   } else {
-    col->type_name = sql;
-    return LB_OK;
+    snprintf(text, sizeof(text), "%.*s", len, sql.data);
   }
   return copy_text(arena, lb_str_from(text), &col->type_name, err);
 }
@@ -186,19 +176,21 @@ static int set_field(struct ArrowSchema *field, const struct lb_sql_column *col)
   if (type == NANOARROW_TYPE_DECIMAL128) {
     return ArrowSchemaSetTypeDecimal(field, type, col->precision, col->scale);
   }
-  if (type == NANOARROW_TYPE_TIMESTAMP) {
+  if (type == NANOARROW_TYPE_TIMESTAMP || type == NANOARROW_TYPE_DURATION) {
     return ArrowSchemaSetTypeDateTime(field, type, NANOARROW_TIME_UNIT_MICRO, NULL);
   }
   return ArrowSchemaSetType(field, type);
 }
 
-/* Adds the SQL type name to what the server has said of the field. */
+/* Adds the SQL type name to what the server has said of the field, under the server's own
+ * key, which servers leave out at times, and under that of the vendor's Rust driver. */
 static int add_type_name(struct ArrowSchema *field, const char *type_name) {
   struct ArrowBuffer pairs;
   int code = ArrowMetadataBuilderInit(&pairs, field->metadata);
-  if (code == NANOARROW_OK) {
-    code = ArrowMetadataBuilderSet(&pairs, ArrowCharView(OUR_TYPE_NAME_KEY),
-                                   ArrowCharView(type_name));
+  static const char *const keys[] = {SPARK_TYPE_NAME_KEY, RUST_TYPE_NAME_KEY};
+  for (size_t i = 0; i < LB_ARRAY_LEN(keys) && code == NANOARROW_OK; i++) {
+    code =
+        ArrowMetadataBuilderSet(&pairs, ArrowCharView(keys[i]), ArrowCharView(type_name));
   }
   if (code == NANOARROW_OK) {
     code = ArrowSchemaSetMetadata(field, (const char *)pairs.data);
@@ -230,6 +222,7 @@ static enum lb_status build_fields(struct lb_result_schema *out, struct lb_error
 
 static enum lb_status from_table(const struct lb_t_table_schema *table,
                                  struct lb_result_schema *out, struct lb_error *err) {
+  out->from_columns = true;
   const struct lb_t_column_desc *descs = table->columns.items;
   LB_TRY(alloc_columns(out, table->columns.count, err));
   for (int32_t i = 0; i < out->column_count; i++) {
@@ -249,8 +242,11 @@ static void guess_type(const struct ArrowSchema *field, struct lb_sql_column *co
   if (col->type_id >= 0) return;
   for (size_t i = 0; i < LB_ARRAY_LEN(types); i++) {
     if (types[i].arrow != view.type) continue;
-    col->type_id = (int32_t)i;
+    col->type_id = types[i].id;
     return;
+  }
+  if (view.type == NANOARROW_TYPE_INTERVAL_MONTHS) {
+    col->type_id = LB_T_TYPE_INTERVAL_YEAR_MONTH;
   }
   if (view.type == NANOARROW_TYPE_LIST) col->type_id = LB_T_TYPE_ARRAY;
   if (view.type == NANOARROW_TYPE_MAP) col->type_id = LB_T_TYPE_MAP;
@@ -287,6 +283,59 @@ static enum lb_status read_message(struct lb_str bytes, struct lb_arena *arena,
   return lb_arrow_message_schema(&message, out, err);
 }
 
+static bool has_months(const struct ArrowSchema *schema) {
+  if (strcmp(schema->format, MONTHS_FORMAT) == 0) return true;
+  for (int64_t i = 0; i < schema->n_children; i++) {
+    if (has_months(schema->children[i])) return true;
+  }
+  return false;
+}
+
+static int widen_months(struct ArrowSchema *schema) {
+  if (strcmp(schema->format, MONTHS_FORMAT) == 0) {
+    NANOARROW_RETURN_NOT_OK(ArrowSchemaSetFormat(schema, MONTH_DAY_NANO_FORMAT));
+  }
+  for (int64_t i = 0; i < schema->n_children; i++) {
+    NANOARROW_RETURN_NOT_OK(widen_months(schema->children[i]));
+  }
+  return NANOARROW_OK;
+}
+
+/* Months become the interval that Arrow's implementations can all read; `sent` stays what
+ * the batches are. */
+static enum lb_status replace_months(struct lb_result_schema *out, struct lb_error *err) {
+  if (!has_months(&out->arrow)) return LB_OK;
+  int code = ArrowSchemaDeepCopy(&out->arrow, &out->sent);
+  if (code == NANOARROW_OK) code = widen_months(&out->arrow);
+  return code == NANOARROW_OK ? LB_OK : schema_error(code, err);
+}
+
+bool lb_result_schema_wants_zone(const struct lb_result_schema *schema, bool instants) {
+  if (!schema->from_columns) return false;
+  for (int32_t i = 0; i < schema->column_count; i++) {
+    int32_t id = schema->columns[i].type_id;
+    if (id == LB_T_TYPE_TIMESTAMP_LOCAL_TZ) return true;
+    if (instants && id == LB_T_TYPE_TIMESTAMP) return true;
+  }
+  return false;
+}
+
+enum lb_status lb_result_schema_set_zone(struct lb_result_schema *schema, bool instants,
+                                         struct lb_zone *zone_own, struct lb_error *err) {
+  lb_zone_destroy(schema->zone);
+  schema->zone = zone_own;
+  for (int32_t i = 0; i < schema->column_count; i++) {
+    int32_t id = schema->columns[i].type_id;
+    bool local = id == LB_T_TYPE_TIMESTAMP_LOCAL_TZ;
+    if (!local && !(instants && id == LB_T_TYPE_TIMESTAMP)) continue;
+    int code =
+        ArrowSchemaSetTypeDateTime(schema->arrow.children[i], NANOARROW_TYPE_TIMESTAMP,
+                                   NANOARROW_TIME_UNIT_MICRO, lb_zone_name(zone_own));
+    if (code != NANOARROW_OK) return schema_error(code, err);
+  }
+  return LB_OK;
+}
+
 static enum lb_status from_arrow(const struct lb_t_get_result_set_metadata_resp *meta,
                                  struct lb_result_schema *out, struct lb_error *err) {
   LB_TRY(read_message(meta->arrow_schema, &out->arena, &out->arrow, err));
@@ -299,6 +348,7 @@ static enum lb_status from_arrow(const struct lb_t_get_result_set_metadata_resp 
     if (descs != NULL) LB_TRY(describe(&descs[i], &out->arena, &out->columns[i], err));
     LB_TRY(describe_field(out->arrow.children[i], &out->arena, &out->columns[i], err));
   }
+  LB_TRY(replace_months(out, err));
   return add_type_names(out, err);
 }
 
@@ -338,7 +388,7 @@ static enum lb_status build_all_text(int32_t count, struct lb_result_schema *out
     snprintf(name, sizeof(name), "_c%" PRId32, i);
     LB_TRY(copy_text(&out->arena, lb_str_from(name), &out->columns[i].name, err));
     out->columns[i].type_id = LB_T_TYPE_STRING;
-    out->columns[i].type_name = types[LB_T_TYPE_STRING].sql;
+    out->columns[i].type_name = type_row(LB_T_TYPE_STRING)->sql;
   }
   return build_fields(out, err);
 }

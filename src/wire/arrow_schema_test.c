@@ -37,9 +37,9 @@ static const struct {
              {LB_T_TYPE_DATE, "DATE", "tdD"},
              {LB_T_TYPE_VARCHAR, "VARCHAR", "u"},
              {LB_T_TYPE_CHAR, "CHAR", "u"},
-             {LB_T_TYPE_INTERVAL_YEAR_MONTH, "INTERVAL YEAR TO MONTH", "u"},
-             {LB_T_TYPE_INTERVAL_DAY_TIME, "INTERVAL DAY TO SECOND", "u"},
-             {LB_T_TYPE_TIMESTAMP_LOCAL_TZ, "TIMESTAMP WITH LOCAL TIME ZONE", "u"},
+             {LB_T_TYPE_INTERVAL_YEAR_MONTH, "INTERVAL YEAR TO MONTH", "tin"},
+             {LB_T_TYPE_INTERVAL_DAY_TIME, "INTERVAL DAY TO SECOND", "tDu"},
+             {LB_T_TYPE_TIMESTAMP_LOCAL_TZ, "TIMESTAMP WITH LOCAL TIME ZONE", "tsu:"},
              {99, "STRING", "u"}};
 #define TYPE_COUNT ((int)LB_ARRAY_LEN(types))
 
@@ -162,6 +162,41 @@ static enum lb_status from_hex(const char *hex, struct lb_t_table_schema *table,
   return status;
 }
 
+/* Columns without zone that hold times of one get it; others stay as they are. */
+static void test_zone(void **state) {
+  (void)state;
+  struct described it;
+  struct lb_result_schema schema;
+  struct lb_error err;
+  for (int instants = 0; instants < 2; instants++) {
+    struct lb_zone *zone;
+    describe_types(&it, TYPE_COUNT);
+    lb_result_schema_init(&schema);
+    LB_TEST_OK(lb_result_schema_from_metadata(&it.meta, &schema, &err), &err);
+    assert_true(lb_result_schema_wants_zone(&schema, instants == 1));
+    LB_TEST_OK(lb_zone_find(LB_STR("GMT+2"), &zone, &err), &err);
+    LB_TEST_OK(lb_result_schema_set_zone(&schema, instants == 1, zone, &err), &err);
+    for (int i = 0; i < TYPE_COUNT; i++) {
+      const char *wanted = types[i].format;
+      bool zoned = types[i].id == LB_T_TYPE_TIMESTAMP_LOCAL_TZ ||
+                   (instants == 1 && types[i].id == LB_T_TYPE_TIMESTAMP);
+      if (zoned) wanted = "tsu:+02:00";
+      assert_string_equal(schema.arrow.children[i]->format, wanted);
+    }
+    lb_result_schema_reset(&schema);
+  }
+  describe_types(&it, TYPE_COUNT - 2);
+  lb_result_schema_init(&schema);
+  LB_TEST_OK(lb_result_schema_from_metadata(&it.meta, &schema, &err), &err);
+  assert_true(lb_result_schema_wants_zone(&schema, true));
+  assert_false(lb_result_schema_wants_zone(&schema, false));
+  lb_result_schema_reset(&schema);
+  /* An Arrow schema says itself what has a zone. */
+  LB_TEST_OK(from_hex(pyarrow_schema, NULL, &schema, &err), &err);
+  assert_false(lb_result_schema_wants_zone(&schema, true));
+  lb_result_schema_reset(&schema);
+}
+
 static void test_pyarrow_schema(void **state) {
   (void)state;
   static const struct {
@@ -197,7 +232,7 @@ static void test_pyarrow_schema(void **state) {
   assert_int_equal(schema.columns[1].precision, 10);
   assert_int_equal(schema.columns[1].scale, 2);
   assert_int_equal(schema.columns[5].type_id, LB_T_TYPE_ARRAY);
-  assert_int_equal(schema.columns[8].type_id, -1);
+  assert_int_equal(schema.columns[8].type_id, LB_T_TYPE_INTERVAL_DAY_TIME);
   lb_result_schema_reset(&schema);
 }
 
@@ -350,7 +385,8 @@ static void test_out_of_memory(void **state) {
 }
 
 LB_TEST_MAIN(LB_TEST(test_every_type), LB_TEST(test_qualifiers),
-             LB_TEST(test_other_entries), LB_TEST(test_pyarrow_schema),
-             LB_TEST(test_no_fields), LB_TEST(test_unsupported),
-             LB_TEST(test_damaged_schema), LB_TEST(test_schema_without_end),
-             LB_TEST(test_all_text), LB_TEST(test_out_of_memory))
+             LB_TEST(test_other_entries), LB_TEST(test_zone),
+             LB_TEST(test_pyarrow_schema), LB_TEST(test_no_fields),
+             LB_TEST(test_unsupported), LB_TEST(test_damaged_schema),
+             LB_TEST(test_schema_without_end), LB_TEST(test_all_text),
+             LB_TEST(test_out_of_memory))

@@ -142,6 +142,9 @@ static inline void append_value(struct ArrowArray *array, enum ArrowType type,
     NANO_OK(ArrowArrayAppendDecimal(array, &decimal));
   } else if (type == NANOARROW_TYPE_FLOAT || type == NANOARROW_TYPE_DOUBLE) {
     NANO_OK(ArrowArrayAppendDouble(array, (double)row / 2));
+  } else if (type == NANOARROW_TYPE_INTERVAL_MONTHS) {
+    struct ArrowInterval interval = {.type = type, .months = (int32_t)row - 50};
+    NANO_OK(ArrowArrayAppendInterval(array, &interval));
   } else {
     NANO_OK(
         ArrowArrayAppendInt(array, type == NANOARROW_TYPE_BOOL ? row % 2 : row % 100));

@@ -11,6 +11,7 @@
  *    is never looked at: servers put fillers there. */
 #include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -20,6 +21,7 @@
 
 #define VALUE_IN_ERROR_BYTES 64
 #define NAME_IN_ERROR_BYTES 64
+#define MICROS_A_SECOND INT64_C(1000000)
 /* Short texts are copied in steps of this size: faster than by their exact length. */
 #define COPY_STEP_BYTES 16
 
@@ -51,6 +53,10 @@ struct column {
   int32_t precision;
   int32_t scale;
   int64_t first_row;
+  const struct lb_zone *zone; /* NULL: times without zone */
+  bool zone_in_text;          /* "... Europe/Berlin" behind each value */
+  bool cut_nanoseconds;
+  struct lb_zone_hint hint;
 
   enum variant variant;
   int32_t rows;
@@ -224,8 +230,13 @@ static enum lb_status decode_double(struct column *col, struct lb_error *err) {
   return LB_OK;
 }
 
-/* FLOAT travels as a double that a float can hold, up to rounding; one that is far too
- * large is not a FLOAT. */
+/* FLOAT travels as a double that a float can hold, up to rounding: engines print it in
+ * decimal, where the largest one reads a little larger. One that rounds to infinity is
+ * not a FLOAT. */
+static bool too_large(double value) {
+  return (value < 0 ? -value : value) <= DBL_MAX && isinf((float)value);
+}
+
 static enum lb_status decode_float(struct column *col, struct lb_error *err) {
   float *out = (float *)(void *)col->data;
   if (col->variant == V_I8 || col->variant == V_I16) {
@@ -233,18 +244,16 @@ static enum lb_status decode_float(struct column *col, struct lb_error *err) {
     return LB_OK;
   }
   if (col->variant != V_DOUBLE) return wrong_variant(col, err);
-  unsigned overflow = 0;
+  unsigned suspect = 0;
   for (int32_t i = 0; i < col->rows; i++) {
     double value = load_double(col->raw + 8 * (size_t)i);
     double size = value < 0 ? -value : value;
-    overflow |= (unsigned)((size > (double)FLT_MAX) & (size <= DBL_MAX));
+    suspect |= (unsigned)((size > (double)FLT_MAX) & (size <= DBL_MAX));
     out[i] = (float)value;
   }
-  if (overflow == 0) return LB_OK;
-  for (int32_t i = 0; i < col->rows; i++) {
+  for (int32_t i = 0; suspect != 0 && i < col->rows; i++) {
     double value = load_double(col->raw + 8 * (size_t)i);
-    double size = value < 0 ? -value : value;
-    if (is_null(col, i) || !(size > (double)FLT_MAX && size <= DBL_MAX)) continue;
+    if (is_null(col, i) || !too_large(value)) continue;
     char text[32];
     int len = snprintf(text, sizeof(text), "%g", value);
     return bad_value(col, i, (struct lb_str){text, (size_t)len}, "is too large for", err);
@@ -367,7 +376,7 @@ static enum lb_status decode_string(struct column *col, struct lb_error *err) {
 
 /* Step 3: texts that are values. */
 
-typedef enum lb_text_result parse_fn(const struct column *col, struct lb_str text,
+typedef enum lb_text_result parse_fn(struct column *col, struct lb_str text,
                                      uint8_t *out);
 
 static const char *why(enum lb_text_result result) {
@@ -401,19 +410,56 @@ static inline enum lb_status parse_texts(struct column *col, parse_fn *parse,
   return at == end ? LB_OK : damaged(col, err);
 }
 
-static enum lb_text_result parse_date(const struct column *col, struct lb_str text,
+static enum lb_text_result parse_date(struct column *col, struct lb_str text,
                                       uint8_t *out) {
   (void)col;
   return lb_text_to_date32(text, (int32_t *)(void *)out);
 }
 
-static enum lb_text_result parse_timestamp(const struct column *col, struct lb_str text,
-                                           uint8_t *out) {
-  (void)col;
-  return lb_text_to_timestamp_us(text, (int64_t *)(void *)out);
+/* Takes the zone's name off the end. */
+static bool take_zone(const struct column *col, struct lb_str *text) {
+  struct lb_str name = lb_str_from(lb_zone_said(col->zone));
+  if (text->len <= name.len) return false;
+  size_t rest = text->len - name.len - 1;
+  struct lb_str tail = {text->data + rest + 1, name.len};
+  if (text->data[rest] != ' ' || !lb_str_equal(tail, name)) return false;
+  text->len = rest;
+  return true;
 }
 
-static enum lb_text_result parse_decimal(const struct column *col, struct lb_str text,
+static enum lb_text_result parse_timestamp(struct column *col, struct lb_str text,
+                                           uint8_t *out) {
+  int64_t local;
+  if (col->zone_in_text && !take_zone(col, &text)) return LB_TEXT_MALFORMED;
+  if (col->cut_nanoseconds) text = lb_text_cut_nanoseconds(text);
+  enum lb_text_result result = lb_text_to_timestamp_us(text, &local);
+  if (result != LB_TEXT_OK) return result;
+  if (col->zone != NULL) {
+    int64_t second = local / MICROS_A_SECOND - (local % MICROS_A_SECOND < 0 ? 1 : 0);
+    int64_t offset = lb_zone_offset(col->zone, second, &col->hint);
+    if (__builtin_sub_overflow(local, offset * MICROS_A_SECOND, &local)) {
+      return LB_TEXT_RANGE;
+    }
+  }
+  memcpy(out, &local, sizeof local);
+  return LB_TEXT_OK;
+}
+
+/* Months, days, nanoseconds. */
+static enum lb_text_result parse_months(struct column *col, struct lb_str text,
+                                        uint8_t *out) {
+  (void)col;
+  memset(out, 0, col->target->width);
+  return lb_text_to_months(text, (int32_t *)(void *)out);
+}
+
+static enum lb_text_result parse_duration(struct column *col, struct lb_str text,
+                                          uint8_t *out) {
+  if (col->cut_nanoseconds) text = lb_text_cut_nanoseconds(text);
+  return lb_text_to_duration_us(text, (int64_t *)(void *)out);
+}
+
+static enum lb_text_result parse_decimal(struct column *col, struct lb_str text,
                                          uint8_t *out) {
   return lb_text_to_decimal128(text, col->precision, col->scale, (__int128 *)(void *)out);
 }
@@ -423,6 +469,12 @@ static enum lb_status decode_date(struct column *col, struct lb_error *err) {
 }
 static enum lb_status decode_timestamp(struct column *col, struct lb_error *err) {
   return parse_texts(col, parse_timestamp, err);
+}
+static enum lb_status decode_months(struct column *col, struct lb_error *err) {
+  return parse_texts(col, parse_months, err);
+}
+static enum lb_status decode_duration(struct column *col, struct lb_error *err) {
+  return parse_texts(col, parse_duration, err);
 }
 static enum lb_status decode_decimal(struct column *col, struct lb_error *err) {
   return parse_texts(col, parse_decimal, err);
@@ -442,6 +494,8 @@ static const struct target targets[] = {
     {NANOARROW_TYPE_DATE32, 4, 2, decode_date},
     {NANOARROW_TYPE_TIMESTAMP, 8, 2, decode_timestamp},
     {NANOARROW_TYPE_DECIMAL128, 16, 2, decode_decimal},
+    {NANOARROW_TYPE_INTERVAL_MONTH_DAY_NANO, 16, 2, decode_months},
+    {NANOARROW_TYPE_DURATION, 8, 2, decode_duration},
 };
 
 /* Step 1. */
@@ -491,15 +545,20 @@ static enum lb_status check_source(const struct column *col, struct lb_error *er
   return LB_OK;
 }
 
-static enum lb_status find_target(const struct ArrowSchema *field, struct column *col,
-                                  struct lb_error *err) {
+static enum lb_status find_target(const struct lb_result_schema *schema,
+                                  struct column *col, struct lb_error *err) {
+  const struct ArrowSchema *field = schema->arrow.children[col->index];
+  const struct lb_sql_column *sql = &schema->columns[col->index];
   struct ArrowSchemaView view;
   struct ArrowError text = {.message = ""};
   if (ArrowSchemaViewInit(&view, field, &text) != NANOARROW_OK) {
     return lb_error_set(err, LB_INTERNAL, "the schema is broken: %s", text.message);
   }
-  bool fits = view.type != NANOARROW_TYPE_TIMESTAMP ||
-              (view.time_unit == NANOARROW_TIME_UNIT_MICRO && view.timezone[0] == '\0');
+  bool timed =
+      view.type == NANOARROW_TYPE_TIMESTAMP || view.type == NANOARROW_TYPE_DURATION;
+  bool zoned = view.type == NANOARROW_TYPE_TIMESTAMP && view.timezone[0] != '\0';
+  bool fits = (!timed || view.time_unit == NANOARROW_TIME_UNIT_MICRO) &&
+              (!zoned || schema->zone != NULL);
   for (size_t i = 0; fits && i < LB_ARRAY_LEN(targets); i++) {
     if (targets[i].type == view.type) col->target = &targets[i];
   }
@@ -512,6 +571,9 @@ static enum lb_status find_target(const struct ArrowSchema *field, struct column
   }
   col->precision = view.decimal_precision;
   col->scale = view.decimal_scale;
+  col->cut_nanoseconds = schema->cut_nanoseconds;
+  if (zoned) col->zone = schema->zone;
+  col->zone_in_text = zoned && sql->type_id == LB_T_TYPE_TIMESTAMP_LOCAL_TZ;
   return LB_OK;
 }
 
@@ -532,7 +594,7 @@ static enum lb_status open_columns(struct page *page, const struct lb_t_row_set 
                            .type_name = page->schema->columns[i].type_name,
                            .index = i,
                            .first_row = first_row};
-    LB_TRY(find_target(page->schema->arrow.children[i], col, err));
+    LB_TRY(find_target(page->schema, col, err));
     find_source(col, &sources[i]);
     if (col->variant == V_NONE) return wrong_variant(col, err);
     if (i == 0) page->rows = col->rows;

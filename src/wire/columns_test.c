@@ -21,6 +21,9 @@ struct sheet {
   struct ArrowArray array;
   struct ArrowArrayView view;
   int64_t rows;
+  bool cut_nanoseconds;
+  bool instants;
+  struct lb_zone *zone_own; /* of the schema once it is made */
   struct lb_error err;
 };
 
@@ -80,6 +83,14 @@ static enum lb_status sheet_decode(struct sheet *sheet, int32_t rows) {
   enum lb_status status =
       lb_result_schema_from_metadata(&meta, &sheet->schema, &sheet->err);
   if (status != LB_OK) return status;
+  sheet->schema.cut_nanoseconds = sheet->cut_nanoseconds;
+  if (sheet->zone_own != NULL) {
+    struct lb_zone *zone = sheet->zone_own;
+    sheet->zone_own = NULL;
+    status =
+        lb_result_schema_set_zone(&sheet->schema, sheet->instants, zone, &sheet->err);
+    if (status != LB_OK) return status;
+  }
   status = lb_columns_decode(&sheet->schema, &row_set, 500, &sheet->array, &sheet->rows,
                              &sheet->err);
   if (status != LB_OK) return status;
@@ -266,7 +277,7 @@ static void test_text_types(void **state) {
   struct bytes *b = SHEET_ADD(&sheet, LB_T_TYPE_BINARY, binary_val);
   for (int i = 0; i < 3; i++) bytes_text(b, "\x00\xff\x41", (size_t)(i + 1));
   add_texts(SHEET_ADD(&sheet, LB_T_TYPE_ARRAY, string_val), texts, 3);
-  add_texts(SHEET_ADD(&sheet, LB_T_TYPE_INTERVAL_DAY_TIME, string_val), texts, 3);
+  add_texts(SHEET_ADD(&sheet, LB_T_TYPE_MAP, string_val), texts, 3);
   add_texts(SHEET_ADD(&sheet, LB_T_TYPE_NULL, string_val), texts, 3);
   struct lb_str keys[2] = {LB_STR("precision"), LB_STR("scale")};
   sheet.values[2][0].i32_value = LB_T_I32(10);
@@ -608,7 +619,108 @@ static void test_moved_child(void **state) {
   assert_null(child.release);
 }
 
-LB_TEST_MAIN(LB_TEST(test_int64_and_string), LB_TEST(test_every_number),
+static void test_intervals(void **state) {
+  (void)state;
+  static const char *const months[3] = {"1-2", "-0-1", "178956970-7"};
+  static const char *const times[3] = {"0 00:00:01.500000000", "-1 00:00:00.000000000",
+                                       "0 00:00:00.000000000"};
+  struct sheet sheet;
+  sheet_init(&sheet);
+  add_texts(SHEET_ADD(&sheet, LB_T_TYPE_INTERVAL_YEAR_MONTH, string_val), months, 3);
+  add_texts(SHEET_ADD(&sheet, LB_T_TYPE_INTERVAL_DAY_TIME, string_val), times, 3);
+  LB_TEST_OK(sheet_decode(&sheet, 3), &sheet.err);
+  static const int32_t wanted[3] = {14, -1, INT32_MAX};
+  for (int64_t i = 0; i < 3; i++) {
+    struct ArrowInterval it;
+    ArrowIntervalInit(&it, NANOARROW_TYPE_INTERVAL_MONTH_DAY_NANO);
+    ArrowArrayViewGetIntervalUnsafe(sheet.view.children[0], i, &it);
+    assert_true(it.months == wanted[i] && it.days == 0 && it.ns == 0);
+  }
+  assert_int_equal(int_at(&sheet, 1, 0), 1500000);
+  assert_int_equal(int_at(&sheet, 1, 1), INT64_C(-86400000000));
+  assert_int_equal(int_at(&sheet, 1, 2), 0);
+  sheet_free(&sheet);
+}
+
+static void test_times_of_a_zone(void **state) {
+  (void)state;
+  static const char *const times[3] = {
+      "2024-07-01 12:00:00", "1969-12-31 23:59:59.999999", "0001-01-01 00:00:00"};
+  static const char *const named[3] = {"2024-07-01 12:00:00.0 UTC-3:30",
+                                       "1969-12-31 23:59:59.999999 UTC-3:30",
+                                       "0001-01-01 00:00:00.0 UTC-3:30"};
+  static const int64_t local[3] = {INT64_C(1719835200000000), -1,
+                                   INT64_C(-62135596800000000)};
+  struct sheet sheet;
+  sheet_init(&sheet);
+  sheet.instants = true;
+  LB_TEST_OK(lb_zone_find(LB_STR("UTC-3:30"), &sheet.zone_own, &sheet.err), &sheet.err);
+  add_texts(SHEET_ADD(&sheet, LB_T_TYPE_TIMESTAMP, string_val), times, 3);
+  add_texts(SHEET_ADD(&sheet, LB_T_TYPE_TIMESTAMP_LOCAL_TZ, string_val), named, 3);
+  LB_TEST_OK(sheet_decode(&sheet, 3), &sheet.err);
+  assert_string_equal(sheet.schema.arrow.children[0]->format, "tsu:-03:30");
+  for (int64_t i = 0; i < 3; i++) {
+    assert_int_equal(int_at(&sheet, 0, i), local[i] + INT64_C(12600000000));
+    assert_int_equal(int_at(&sheet, 1, i), local[i] + INT64_C(12600000000));
+  }
+  sheet_free(&sheet);
+}
+
+static void test_another_zone_in_the_text_is_an_error(void **state) {
+  (void)state;
+  static const char *const texts[1] = {"2024-07-01 12:00:00.0 Etc/UTC"};
+  struct sheet sheet;
+  sheet_init(&sheet);
+  LB_TEST_OK(lb_zone_find(LB_STR("+01:00"), &sheet.zone_own, &sheet.err), &sheet.err);
+  add_texts(SHEET_ADD(&sheet, LB_T_TYPE_TIMESTAMP_LOCAL_TZ, string_val), texts, 1);
+  LB_TEST_FAILS(LB_INVALID_DATA, sheet_decode(&sheet, 1), &sheet.err);
+  LB_TEST_CONTAINS(sheet.err.message, "row 500");
+  LB_TEST_CONTAINS(sheet.err.message, "Etc/UTC");
+  sheet_free(&sheet);
+}
+
+static void test_nanoseconds(void **state) {
+  (void)state;
+  static const char *const times[1] = {"1970-01-01 00:00:00.123456789"};
+  static const char *const spans[1] = {"0 00:00:00.123456789"};
+  for (int cut = 0; cut < 2; cut++) {
+    struct sheet sheet;
+    sheet_init(&sheet);
+    sheet.cut_nanoseconds = cut == 1;
+    add_texts(SHEET_ADD(&sheet, LB_T_TYPE_TIMESTAMP, string_val), times, 1);
+    add_texts(SHEET_ADD(&sheet, LB_T_TYPE_INTERVAL_DAY_TIME, string_val), spans, 1);
+    if (cut == 0) {
+      LB_TEST_FAILS(LB_INVALID_DATA, sheet_decode(&sheet, 1), &sheet.err);
+      LB_TEST_CONTAINS(sheet.err.message, "too many digits");
+    } else {
+      LB_TEST_OK(sheet_decode(&sheet, 1), &sheet.err);
+      assert_int_equal(int_at(&sheet, 0, 0), 123456);
+      assert_int_equal(int_at(&sheet, 1, 0), 123456);
+    }
+    sheet_free(&sheet);
+  }
+}
+
+/* Printed with nine digits the largest float reads a little larger than it is. */
+static void test_largest_float(void **state) {
+  (void)state;
+  struct sheet sheet;
+  sheet_init(&sheet);
+  struct bytes *raw = SHEET_ADD(&sheet, LB_T_TYPE_FLOAT, double_val);
+  double value = 3.4028235e38;
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  bytes_be(raw, bits, 8);
+  LB_TEST_OK(sheet_decode(&sheet, 1), &sheet.err);
+  double read = ArrowArrayViewGetDoubleUnsafe(sheet.view.children[0], 0);
+  assert_true(read > 3.4028234e38 && read < 3.4028235e38);
+  sheet_free(&sheet);
+}
+
+LB_TEST_MAIN(LB_TEST(test_intervals), LB_TEST(test_times_of_a_zone),
+             LB_TEST(test_another_zone_in_the_text_is_an_error),
+             LB_TEST(test_nanoseconds), LB_TEST(test_largest_float),
+             LB_TEST(test_int64_and_string), LB_TEST(test_every_number),
              LB_TEST(test_float_specials), LB_TEST(test_null_bitmaps),
              LB_TEST(test_text_types), LB_TEST(test_bad_values),
              LB_TEST(test_utf8_split_between_values), LB_TEST(test_widening),

@@ -170,6 +170,76 @@ enum lb_text_result lb_text_to_timestamp_us(struct lb_str text, int64_t *out) {
   return LB_TEXT_OK;
 }
 
+struct lb_str lb_text_cut_nanoseconds(struct lb_str text) {
+  size_t digit_count = 0;
+  while (digit_count < text.len && is_digit(text.data[text.len - 1 - digit_count])) {
+    digit_count++;
+  }
+  bool fraction = digit_count < text.len && text.data[text.len - 1 - digit_count] == '.';
+  if (fraction && digit_count > 6) text.len -= digit_count - 6;
+  return text;
+}
+
+/* Digits up to something else, at most what 64 bits hold. */
+static bool count_of(struct scan *in, int64_t *out) {
+  const char *first = in->at;
+  *out = 0;
+  while (is_digit(peek(in))) {
+    if (__builtin_mul_overflow(*out, 10, out) ||
+        __builtin_add_overflow(*out, *in->at - '0', out)) {
+      return false;
+    }
+    in->at++;
+  }
+  return in->at > first;
+}
+
+static bool minus(struct scan *in) {
+  bool negative = accept(in, '-');
+  if (!negative) accept(in, '+');
+  return negative;
+}
+
+enum lb_text_result lb_text_to_months(struct lb_str text, int32_t *out) {
+  struct scan in = scan_of(text);
+  int64_t years;
+  int32_t months;
+  int64_t total;
+  bool negative = minus(&in);
+  if (!count_of(&in, &years) || !accept(&in, '-')) return LB_TEXT_MALFORMED;
+  if (digits(&in, 2, &months) == 0 || in.at != in.end || months > 11) {
+    return LB_TEXT_MALFORMED;
+  }
+  if (__builtin_mul_overflow(years, 12, &total) ||
+      __builtin_add_overflow(total, months, &total)) {
+    return LB_TEXT_RANGE;
+  }
+  if (negative) total = -total;
+  if (total < INT32_MIN || total > INT32_MAX) return LB_TEXT_RANGE;
+  *out = (int32_t)total;
+  return LB_TEXT_OK;
+}
+
+enum lb_text_result lb_text_to_duration_us(struct lb_str text, int64_t *out) {
+  struct scan in = scan_of(text);
+  int64_t days;
+  int64_t micros;
+  int64_t total;
+  bool negative = minus(&in);
+  if (!count_of(&in, &days) || !accept(&in, ' ')) return LB_TEXT_MALFORMED;
+  enum lb_text_result result = time_of_day(&in, &micros);
+  if (result == LB_TEXT_MALFORMED || in.at != in.end) return LB_TEXT_MALFORMED;
+  if (result != LB_TEXT_OK) return result;
+  /* Below zero throughout: the least value has no positive twin. */
+  if (__builtin_mul_overflow(-days, (int64_t)SECONDS_A_DAY * MICROS_A_SECOND, &total) ||
+      __builtin_sub_overflow(total, micros, &total)) {
+    return LB_TEXT_RANGE;
+  }
+  if (!negative && total == INT64_MIN) return LB_TEXT_RANGE;
+  *out = negative ? total : -total;
+  return LB_TEXT_OK;
+}
+
 /* A decimal while it is read: mantissa * 10^(zeros - fraction). Zeros are counted and not
  * multiplied in until a digit follows, so that trailing ones never make it too long. */
 struct decimal {
@@ -279,8 +349,7 @@ enum lb_text_result lb_text_to_decimal128(struct lb_str text, int32_t precision,
   struct scan in = scan_of(text);
   struct decimal value = {.digits = 0};
   int64_t power_of_ten;
-  bool negative = accept(&in, '-');
-  if (!negative) accept(&in, '+');
+  bool negative = minus(&in);
   int64_t count = add_digits(&value, &in);
   if (accept(&in, '.')) {
     value.fraction = add_digits(&value, &in);

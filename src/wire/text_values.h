@@ -19,6 +19,13 @@ enum lb_text_result lb_text_to_date32(struct lb_str text, int32_t *out);
 /* Microseconds since 1970-01-01 00:00:00, no zone: a date, alone or followed by ' ' or
  * 'T' and HH:MM[:SS[.f...]] with at most 9 digits, those after the sixth 0. */
 enum lb_text_result lb_text_to_timestamp_us(struct lb_str text, int64_t *out);
+/* Where values may have nanoseconds: the digits beyond the sixth are left out
+ * of what is returned, a part of text. */
+struct lb_str lb_text_cut_nanoseconds(struct lb_str text);
+/* Months of a year-month interval: [+-]Y-M. */
+enum lb_text_result lb_text_to_months(struct lb_str text, int32_t *out);
+/* Microseconds of a day-time interval: [+-]D HH:MM:SS[.f...], digits as above. */
+enum lb_text_result lb_text_to_duration_us(struct lb_str text, int64_t *out);
 /* out = number * 10^scale, at most `precision` (<= 38) digits:
  * [+-]digits[.digits][e[+-]n]. */
 enum lb_text_result lb_text_to_decimal128(struct lb_str text, int32_t precision,

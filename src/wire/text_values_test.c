@@ -267,7 +267,89 @@ static void test_numbers_to_text(void **state) {
   check_double((double)NAN, "NaN");
 }
 
-LB_TEST_MAIN(LB_TEST(test_dates), LB_TEST(test_dates_in_a_row), LB_TEST(test_bad_dates),
+static void test_year_month_intervals(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    enum lb_text_result result;
+    int32_t months;
+  } rows[] = {
+      {"1-2", LB_TEXT_OK, 14},
+      {"-1-2", LB_TEXT_OK, -14},
+      {"0-5", LB_TEXT_OK, 5},
+      {"-0-5", LB_TEXT_OK, -5},
+      {"3-0", LB_TEXT_OK, 36},
+      {"+0-0", LB_TEXT_OK, 0},
+      {"178956970-7", LB_TEXT_OK, INT32_MAX},
+      {"-178956970-8", LB_TEXT_OK, INT32_MIN},
+      {"178956970-8", LB_TEXT_RANGE, 0},
+      {"9999999999999999999-0", LB_TEXT_MALFORMED, 0},
+      {"1-12", LB_TEXT_MALFORMED, 0},
+      {"1", LB_TEXT_MALFORMED, 0},
+      {"1-", LB_TEXT_MALFORMED, 0},
+      {"-", LB_TEXT_MALFORMED, 0},
+      {"1-2-3", LB_TEXT_MALFORMED, 0},
+      {"", LB_TEXT_MALFORMED, 0},
+      {"1 02:03:04", LB_TEXT_MALFORMED, 0},
+  };
+  for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
+    int32_t months = 0;
+    assert_int_equal(lb_text_to_months(lb_str_from(rows[i].text), &months),
+                     rows[i].result);
+    assert_int_equal(months, rows[i].months);
+  }
+}
+
+static void test_day_time_intervals(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    enum lb_text_result result;
+    int64_t micros;
+  } rows[] = {
+      {"1 02:03:04.500000000", LB_TEXT_OK, INT64_C(93784500000)},
+      {"-1 02:03:04.000001000", LB_TEXT_OK, INT64_C(-93784000001)},
+      {"0 00:10:00.000000000", LB_TEXT_OK, INT64_C(600000000)},
+      {"-0 00:00:00.000001", LB_TEXT_OK, -1},
+      {"106751991 04:00:54.775807000", LB_TEXT_OK, INT64_MAX},
+      {"-106751991 04:00:54.775808000", LB_TEXT_OK, INT64_MIN},
+      {"106751991 04:00:54.775808000", LB_TEXT_RANGE, 0},
+      {"106751992 00:00:00", LB_TEXT_RANGE, 0},
+      {"0 00:00:00.000000001", LB_TEXT_INEXACT, 0},
+      {"1", LB_TEXT_MALFORMED, 0},
+      {"1-2", LB_TEXT_MALFORMED, 0},
+      {"0 24:00:00", LB_TEXT_MALFORMED, 0},
+      {"0 00:00:00 x", LB_TEXT_MALFORMED, 0},
+      {"", LB_TEXT_MALFORMED, 0},
+  };
+  for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
+    int64_t micros = 0;
+    assert_int_equal(lb_text_to_duration_us(lb_str_from(rows[i].text), &micros),
+                     rows[i].result);
+    assert_int_equal(micros, rows[i].micros);
+  }
+}
+
+static void test_nanoseconds_are_cut(void **state) {
+  (void)state;
+  static const char *const rows[][2] = {
+      {"2024-01-02 03:04:05.123456789", "2024-01-02 03:04:05.123456"},
+      {"2024-01-02 03:04:05.1234567", "2024-01-02 03:04:05.123456"},
+      {"2024-01-02 03:04:05.123456", "2024-01-02 03:04:05.123456"},
+      {"2024-01-02 03:04:05", "2024-01-02 03:04:05"},
+      {"20240102", "20240102"},
+      {".1234567", ".123456"},
+      {"", ""},
+  };
+  for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
+    struct lb_str cut = lb_text_cut_nanoseconds(lb_str_from(rows[i][0]));
+    assert_true(lb_str_equal(cut, lb_str_from(rows[i][1])));
+  }
+}
+
+LB_TEST_MAIN(LB_TEST(test_year_month_intervals), LB_TEST(test_day_time_intervals),
+             LB_TEST(test_nanoseconds_are_cut), LB_TEST(test_dates),
+             LB_TEST(test_dates_in_a_row), LB_TEST(test_bad_dates),
              LB_TEST(test_timestamps), LB_TEST(test_bad_timestamps),
              LB_TEST(test_decimals), LB_TEST(test_bad_decimals),
              LB_TEST(test_numbers_to_text))
