@@ -14,6 +14,7 @@
  *     verdict of the heartbeat explains a loss, it never makes one. */
 #include "io/budget.h"
 #include "result/result_internal.h"
+#include "result/session_zone.h"
 #include "result/verdict.h"
 #include "session/fetch.h"
 #include "session/session_internal.h"
@@ -405,6 +406,10 @@ bool lb_result_cancel(struct lb_result *res) {
 
 /* Making. */
 
+void lb_result_wait_in(struct lb_result *res, struct lb_call_slot *slot) {
+  res->maker = slot;
+}
+
 static void parked_retain(struct lb_parked *parked) {
   lb_result_retain(LB_CONTAINER_OF(parked, struct lb_result, parked));
 }
@@ -455,6 +460,18 @@ static enum lb_status refuse_staging(const struct lb_t_get_result_set_metadata_r
       "no local file was touched; use the Databricks CLI or REST API");
 }
 
+/* Values that are text hold local times of a zone that only the server knows. */
+static enum lb_status take_zone(struct lb_result *res, struct lb_error *err) {
+  const struct lb_server_facts *facts = lb_server_facts(lb_session_kind(res->op->sess));
+  struct lb_zone *zone;
+  res->schema.cut_nanoseconds = facts->nanoseconds;
+  if (!facts->zone_query || !res->maker) return LB_OK;
+  bool instants = facts->timestamp_is_instant;
+  if (!lb_result_schema_wants_zone(&res->schema, instants)) return LB_OK;
+  LB_TRY(lb_session_zone_ask(res->op->sess, res->maker, &zone, err));
+  return lb_result_schema_set_zone(&res->schema, instants, zone, err);
+}
+
 static enum lb_status take_schema(struct lb_result *res,
                                   const struct lb_t_get_result_set_metadata_resp *meta,
                                   struct lb_error *err) {
@@ -462,7 +479,8 @@ static enum lb_status take_schema(struct lb_result *res,
   res->lz4 = meta->lz4_compressed.v;
   res->arrow_told =
       meta->result_format.set && meta->result_format.v == LB_T_ROW_SET_ARROW;
-  return lb_result_schema_from_metadata(meta, &res->schema, err);
+  LB_TRY(lb_result_schema_from_metadata(meta, &res->schema, err));
+  return take_zone(res, err);
 }
 
 static enum lb_status schema_of_reply(struct lb_result *res, struct lb_buf *reply,

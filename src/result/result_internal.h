@@ -36,5 +36,7 @@ enum lb_status lb_result_create(struct lb_execute_call *call,
                                 const struct lb_result_options *options,
                                 struct lb_hb_stats *stats, struct lb_call_slot *maker,
                                 struct lb_result **out, struct lb_error *err) LB_MUST_USE;
+/* The reader waits in this slot from now on, which outlives the result. */
+void lb_result_wait_in(struct lb_result *res, struct lb_call_slot *slot);
 
 #endif

@@ -41,6 +41,9 @@
    .use_catalog = "SET CATALOG ", \
    .use_schema = "USE NAMESPACE "}
 
+/* In Spark since 3.1 (measured), and documented for Databricks. */
+#define CURRENT_ZONE "SELECT current_timezone()"
+
 /* A row per kind; what a zero stands for is said in the header. */
 static const struct {
   const char *word;
@@ -80,6 +83,8 @@ static const struct {
                     .parameters_from = LB_T_PROTOCOL_SPARK_V8,
                     /* Documented for the vendor's Python driver. */
                     .max_parameters = 255,
+                    .timestamp_is_instant = true,
+                    .zone_query = CURRENT_ZONE,
                 },
         },
     [LB_KIND_SPARK] =
@@ -97,6 +102,8 @@ static const struct {
                      * reply. */
                     .ask_schema_after_finish_only = true,
                     .catalog = SPARK_CATALOG,
+                    .timestamp_is_instant = true,
+                    .zone_query = CURRENT_ZONE,
                 },
         },
     [LB_KIND_HIVE] =
@@ -116,6 +123,11 @@ static const struct {
                                 .ask_schema = "SELECT current_database()",
                                 .use_schema = "USE "},
                     .dialect = LB_DIALECT_HIVE,
+                    .nanoseconds = true,
+                    /* Measured: "2026-11-21 14:04:55.4 Etc/UTC". TIMESTAMP has no zone
+                     * there since 3.1; this is the type that has one. */
+                    .zone_query = "SELECT CAST(CAST(current_timestamp() AS TIMESTAMP "
+                                  "WITH LOCAL TIME ZONE) AS STRING)",
                 },
         },
     [LB_KIND_KYUUBI] =
@@ -130,6 +142,8 @@ static const struct {
                     .ask_schema_after_finish_only =
                         true, /* as the Spark engine behind it */
                     .catalog = SPARK_CATALOG,
+                    .timestamp_is_instant = true,
+                    .zone_query = CURRENT_ZONE,
                 },
         },
 };

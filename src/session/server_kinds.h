@@ -76,13 +76,18 @@ struct lb_server_facts {
   bool reliable_has_more; /* hasMoreRows can be believed */
   bool start_row_offset;  /* replies carry real offsets */
   bool ask_schema_after_finish_only;
-  int64_t max_rows_cap; /* pages are silently cut to so many rows; 0 no cap known */
   struct lb_catalog_facts catalog;
   /* Protocol version from which parameters travel beside a statement; 0: they have to be
    * written into its text. */
   int32_t parameters_from;
   int32_t max_parameters; /* of one statement, where they travel beside it */
   enum lb_param_dialect dialect;
+  int64_t max_rows_cap;      /* pages are silently cut to so many rows; 0 no cap known */
+  bool timestamp_is_instant; /* TIMESTAMP is printed in the session's zone; else it has
+                                none */
+  bool nanoseconds;          /* times may have nine digits behind the point */
+  /* A statement whose one value ends with the name of the session's zone; NULL: none. */
+  const char *zone_query;
 };
 const struct lb_server_facts *lb_server_facts(enum lb_server_kind kind);
 /* True when parameters travel beside the statement, at most max_parameters of them. */

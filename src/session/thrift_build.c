@@ -193,12 +193,11 @@ enum lb_status lb_thrift_build_execute(const struct lb_server *server,
   struct lb_thrift_session wire = {0};
   struct lb_t_spark_get_direct_results direct = {LB_T_I64(params->max_rows),
                                                  LB_T_I64(params->max_bytes)};
-  /* Intervals stay text: Arrow's year-month interval is read by few consumers. */
   struct lb_t_spark_arrow_types types = {
       .timestamp_as_arrow = LB_T_BOOL(true),
       .decimal_as_arrow = LB_T_BOOL(true),
       .complex_types_as_arrow = LB_T_BOOL(true),
-      .interval_types_as_arrow = LB_T_BOOL(false),
+      .interval_types_as_arrow = LB_T_BOOL(true),
       .null_type_as_arrow = LB_T_BOOL(true),
   };
   struct lb_t_execute_statement_req msg = {

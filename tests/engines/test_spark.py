@@ -4,9 +4,6 @@ and has no clock that could be moved: the pauses here are real."""
 
 from __future__ import annotations
 
-import datetime
-import decimal
-import math
 import time
 from dataclasses import dataclass, field
 
@@ -140,42 +137,6 @@ def test_session_conf_can_switch_forgetting_off(spark: Engine) -> None:
 
 # --- types -----------------------------------------------------------------------------------
 
-D = decimal.Decimal
-DATE = datetime.date
-STAMP = datetime.datetime
-
-#: SQL, the value read, its Arrow type.
-TYPES = [
-    ("true", True, "bool"),
-    ("CAST(-128 AS TINYINT)", -128, "int8"),
-    ("CAST(200 AS SMALLINT)", 200, "int16"),
-    ("7", 7, "int32"),
-    ("9000000000", 9_000_000_000, "int64"),
-    ("CAST('0.1' AS FLOAT)", 0.1, ("float", "double")),
-    ("1e-07D", 1e-07, "double"),
-    ("double('Infinity')", math.inf, "double"),
-    ("CAST(12.34 AS DECIMAL(10,3))", D("12.340"), "decimal128(10, 3)"),
-    ("CAST(1 AS DECIMAL(38,18))", D("1.000000000000000000"), "decimal128(38, 18)"),
-    ("CAST(-0.000000001 AS DECIMAL(10,9))", D("-0.000000001"), "decimal128(10, 9)"),
-    ("CAST('99999999999999999999999999999999999999' AS DECIMAL(38,0))",
-     D("99999999999999999999999999999999999999"), "decimal128(38, 0)"),
-    ("'Zürich 😀'", "Zürich 😀", "string"),
-    ("''", "", "string"),
-    ("CAST('cd' AS VARCHAR(7))", "cd", "string"),
-    ("unhex('00FF41')", b"\x00\xffA", "binary"),
-    ("DATE'2024-02-29'", DATE(2024, 2, 29), "date32[day]"),
-    ("DATE'0001-01-01'", DATE(1, 1, 1), "date32[day]"),
-    ("TIMESTAMP_NTZ'2024-02-29 12:34:56.789'", STAMP(2024, 2, 29, 12, 34, 56, 789_000), None),
-    ("INTERVAL '1-2' YEAR TO MONTH", "1-2", None),
-    ("INTERVAL '1 02:03:04' DAY TO SECOND", "1 02:03:04.000000000", None),
-    ("make_interval(1, 2, 3, 4, 5, 6, 7.5)",
-     "1 years 2 months 25 days 5 hours 6 minutes 7.5 seconds", "string"),
-    ("array(1, 2, CAST(NULL AS INT))", "[1,2,null]", "string"),
-    ("map('k', 1)", '{"k":1}', "string"),
-    ("named_struct('f', 1, 's', 'x')", '{"f":1,"s":"x"}', "string"),
-]  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def conn(spark: Engine):
     with connected(spark, {"databricks.session_conf.spark.sql.session.timeZone": "UTC"}) as made:
@@ -185,43 +146,6 @@ def conn(spark: Engine):
 def column(conn: AdbcConnection, sql: str):
     with run(conn, sql) as read:
         return table_of(read).column(0)
-
-
-@pytest.mark.parametrize(("sql", "wanted", "kind"), TYPES, ids=[row[0][:40] for row in TYPES])
-def test_type(conn: AdbcConnection, sql: str, wanted: object, kind: str | tuple | None) -> None:
-    found = column(conn, f"SELECT {sql} AS v UNION ALL SELECT NULL")
-    kinds = (kind,) if isinstance(kind, str) else kind
-    assert kinds is None or str(found.type) in kinds
-    values = sorted(found.to_pylist(), key=lambda v: v is None)
-    assert values[1] is None
-    if isinstance(wanted, float) and not math.isinf(wanted):
-        assert values[0] == pytest.approx(wanted, rel=1e-6)
-    elif isinstance(wanted, str) and not isinstance(values[0], str):
-        assert interval(values[0]) == wanted
-    else:
-        got = values[0]
-        assert got.replace(tzinfo=None) == wanted if isinstance(got, STAMP) else got == wanted
-
-
-def interval(got: object) -> str:
-    """Intervals as Spark prints them, from whatever Arrow type they have."""
-    if isinstance(got, datetime.timedelta):
-        seconds = got.seconds
-        hours, minutes = seconds // 3600, seconds % 3600 // 60
-        return f"{got.days} {hours:02}:{minutes:02}:{seconds % 60:02}.{got.microseconds:06}000"
-    if hasattr(got, "months"):
-        return f"{got.months // 12}-{got.months % 12}"
-    return f"{int(got) // 12}-{int(got) % 12}"  # type: ignore[call-overload]
-
-
-def test_nan_and_nothing(conn: AdbcConnection) -> None:
-    assert math.isnan(value(conn, "SELECT double('NaN')"))
-    assert value(conn, "SELECT NULL") is None
-
-
-def test_timestamp_is_the_session_zones(conn: AdbcConnection) -> None:
-    got = value(conn, "SELECT TIMESTAMP'2024-07-01 10:00:00.5Z'")
-    assert got.replace(tzinfo=None) == STAMP(2024, 7, 1, 10, 0, 0, 500_000)
 
 
 def test_char_and_varchar_of_a_table(conn: AdbcConnection) -> None:

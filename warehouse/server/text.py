@@ -14,6 +14,7 @@ import datetime
 import decimal
 import json
 import math
+import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
@@ -183,9 +184,24 @@ def _decimal_to_text(array: pa.Array) -> pa.Array:
     return text
 
 
+#: From here on Arrow no longer follows a zone's rule for summer time.
+_LAST_TABLED = datetime.datetime(2037, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+def _local_timestamp(array: pa.Array) -> pa.Array:
+    tz = array.type.tz
+    late = pc.greater_equal(array, pa.scalar(_LAST_TABLED, array.type))
+    if tz[0] in "+-" or not pc.any(late).as_py():
+        return pc.local_timestamp(array)
+    zone = zoneinfo.ZoneInfo(tz)
+    instants = array.cast(pa.timestamp("us", "UTC")).to_pylist()
+    local = [v and v.astimezone(zone).replace(tzinfo=None) for v in instants]
+    return pa.array(local, pa.timestamp("us"))
+
+
 def _timestamp_to_text(array: pa.Array) -> pa.Array:
     if array.type.tz:
-        array = pc.local_timestamp(array)
+        array = _local_timestamp(array)
     text = pc.strftime(array, format="%Y-%m-%d %H:%M:%S")
     text = pc.replace_substring_regex(text, r"\.0+$", "")
     return pc.replace_substring_regex(text, r"(\.\d*[1-9])0+$", r"\1")

@@ -141,6 +141,20 @@ def test_timestamps_are_in_the_session_zone_without_trailing_zeros():
     assert text.array_to_text(plain).to_pylist() == ["2024-02-29 12:34:50.0001"]
 
 
+def test_summer_time_goes_on_after_the_tables_end():
+    moments = [
+        datetime.datetime(2050, 7, 1, 10, tzinfo=datetime.UTC),
+        datetime.datetime(9999, 12, 31, 22, 59, 59, 999999, tzinfo=datetime.UTC),
+        None,
+    ]
+    array = pa.array(moments, pa.timestamp("us", "Europe/Berlin"))
+    assert text.array_to_text(array).to_pylist() == [
+        "2050-07-01 12:00:00",
+        "9999-12-31 23:59:59.999999",
+        None,
+    ]
+
+
 DAY_AND_A_BIT = ((24 + 2) * 3600 + 3 * 60 + 4) * 1_000_000
 
 
