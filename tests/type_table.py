@@ -84,8 +84,9 @@ NESTED = "columns do not describe what is nested: the text is JSON on Databricks
 PRINTED = "columns do not describe what is nested: the text is what the engine prints"
 NAMED = "columns are described as STRING"
 VARIANT_REASON = "Spark cannot describe such a result: all its columns are read as text"
-CHAR_REASON = "a cast to CHAR or VARCHAR is a STRING but for tables, and on Hive"
-SPECIAL = "the local warehouse runs Databricks' SQL in this form too, and has no such value"
+WKB_REASON = "columns are described as STRING, and only the binary form is read"
+CHAR_REASON = "a cast to CHAR or VARCHAR keeps its type on Hive"
+SPECIAL = "the local warehouse has no calendar intervals"
 
 
 def local(*parts: int) -> Other:
@@ -124,6 +125,7 @@ def row(sql: str, kind: str, value: Any, name: str, *others: Other) -> Row:
 FIVE = "list<element: " * 4 + "list<element: int32>" + ">" * 4
 DEEP = "map<string, list<element: struct<x: map<string, list<element: int32>>>>>"
 DEEP_NAME = "MAP<STRING, ARRAY<STRUCT<x: MAP<STRING, ARRAY<INT>>>>>"
+POINT = "0101000000000000000000F03F0000000000000040"
 NINES = "99999999999999999999999999999999999999"
 
 ROWS: tuple[Row, ...] = (
@@ -225,10 +227,15 @@ ROWS: tuple[Row, ...] = (
     row("make_interval(1, 2, 3, 4, 5, 6, 7.5)", "string",
         "1 years 2 months 25 days 5 hours 6 minutes 7.5 seconds", "STRING",
         Other((ARROW, COLUMNS, SPARK, HIVE), SPECIAL), Other((REAL_HIVE,), NO_TYPE)),
-    row("ST_Point(1, 2)", "string", "POINT(1 2)", "STRING",
-        Other((ARROW, COLUMNS, SPARK, HIVE), SPECIAL),
-        Other((REAL_SPARK,), "the open engine reads them only", "string", "POINT(1 2)", "STRING",
-              "st_geomfromwkb(unhex('0101000000000000000000F03F0000000000000040'))"),
+    row("st_geomfromtext('POINT(1 2)')", "string", "POINT(1 2)", "GEOMETRY(0)",
+        Other((COLUMNS, SPARK, HIVE), NAMED, "string", name="STRING"),
+        Other((REAL_SPARK,), WKB_REASON, "string", name="STRING",
+              sql=f"st_geomfromwkb(unhex('{POINT}'))"),
+        Other((REAL_HIVE,), NO_TYPE)),
+    row("st_geogfromtext('POINT(1 2)')", "string", "SRID=4326;POINT(1 2)", "GEOGRAPHY(4326)",
+        Other((COLUMNS, SPARK, HIVE), NAMED, "string", name="STRING"),
+        Other((REAL_SPARK,), WKB_REASON, "string", name="STRING",
+              sql=f"st_geogfromwkb(unhex('{POINT}'))"),
         Other((REAL_HIVE,), NO_TYPE)),
     row("create_union(0, 1, 'a')", "string", "{0:1}", "UNIONTYPE",
         Other((ARROW, COLUMNS, SPARK, HIVE, REAL_SPARK), NO_TYPE)),

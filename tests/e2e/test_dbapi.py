@@ -86,7 +86,8 @@ TYPES = [
     ("''", ""),
     ("X'00ff10'", b"\x00\xff\x10"),
     ("DATE'1582-10-15'", datetime.date(1582, 10, 15)),
-    ("TIMESTAMP_NTZ'2024-02-29 23:59:59.123456'", datetime.datetime(2024, 2, 29, 23, 59, 59, 123456)),
+    ("TIMESTAMP'2024-02-29 23:59:59.123456Z'",
+     datetime.datetime(2024, 2, 29, 23, 59, 59, 123456, datetime.timezone.utc)),
 ]  # fmt: skip
 
 

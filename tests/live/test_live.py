@@ -54,8 +54,9 @@ VALUES = [
     ("X'00FF41'", b"\x00\xffA"),
     ("DATE'2024-02-29'", datetime.date(2024, 2, 29)),
     ("DATE'0001-01-01'", datetime.date(1, 1, 1)),
-    ("CAST('2024-02-29 12:34:56.789' AS TIMESTAMP_NTZ)",
-     datetime.datetime(2024, 2, 29, 12, 34, 56, 789_000)),
+    ("TIMESTAMP'2024-02-29 12:34:56.789Z'",
+     datetime.datetime(2024, 2, 29, 12, 34, 56, 789_000, datetime.timezone.utc)),
+    ("INTERVAL '1 02:03:04.5' DAY TO SECOND", datetime.timedelta(1, 7384, 500_000)),
 ]  # fmt: skip
 
 
