@@ -132,6 +132,8 @@ def test_types(cur: dbapi.Cursor) -> None:
     cur.execute("SELECT * FROM ingest_types")
     found = cur.fetch_arrow_table().to_pylist()[0]
     wanted = data.to_pylist()[0]
+    # In a column TIMESTAMP_NTZ is described as TIMESTAMP: it has the session's zone, UTC.
+    found["ts"] = found["ts"].replace(tzinfo=None)
     assert found == {**wanted, "u64": decimal.Decimal(2**64 - 1)}
 
 
