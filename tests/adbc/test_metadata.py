@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from adbc_driver_manager import GetObjectsDepth
-from harness import AdbcConnection, AdbcStatusCode, Error, run, table_of
+from harness import AdbcConnection, AdbcStatement, AdbcStatusCode, Error, run, table_of
 
 ALL, CATALOGS, DB_SCHEMAS, TABLES = (
     GetObjectsDepth.ALL, GetObjectsDepth.CATALOGS, GetObjectsDepth.DB_SCHEMAS,
@@ -324,3 +324,41 @@ def test_schema_of_no_table_is_not_found(conn: AdbcConnection, name: str) -> Non
     with pytest.raises(Error) as caught:
         conn.get_table_schema(None, "conform", name)
     assert caught.value.status_code == AdbcStatusCode.NOT_FOUND
+
+
+# --- statistics, and the schema of a query -----------------------------------------------------
+
+VALUES = ("int64", "int64"), ("uint64", "uint64"), ("float64", "double"), ("binary", "binary")
+VALUE = ("dense", [(name, kind, True) for name, kind in VALUES])
+STATISTIC = [
+    ("table_name", "string", False),
+    ("column_name", "string", True),
+    ("statistic_key", "int16", False),
+    ("statistic_value", VALUE, False),
+    ("statistic_is_approximate", "bool", False),
+]
+STATISTICS = [
+    ("catalog_name", "string", True),
+    lists(
+        "catalog_db_schemas",
+        [("db_schema_name", "string", True), lists("db_schema_statistics", STATISTIC, False)],
+        False,
+    ),
+]
+
+
+def test_schema_of_statistics(conn: AdbcConnection) -> None:
+    for filters in ({}, {"catalog": "main", "db_schema": "conf%", "table_name": "par_nt"}):
+        assert shapes(reader(conn.get_statistics(**filters)).schema) == STATISTICS
+
+
+def test_schema_of_statistic_names(conn: AdbcConnection) -> None:
+    wanted = [("statistic_name", "string", False), ("statistic_key", "int16", False)]
+    assert shapes(reader(conn.get_statistic_names()).schema) == wanted
+
+
+def test_schema_of_a_query(conn: AdbcConnection) -> None:
+    with AdbcStatement(conn) as stmt:
+        stmt.set_sql_query("SELECT id, CAST(id AS STRING) AS t FROM range(5)")
+        found = schema_of(stmt.execute_schema())
+    assert [(f.name, str(f.type)) for f in found] == [("id", "int64"), ("t", "string")]
