@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Thin: every target runs ./setup, which does nothing when all is there, then one command.
 .DEFAULT_GOAL := all
-.PHONY: all setup demo check check-engines live mutants fuzz soak install uninstall format tidy clean \
-  help
+.PHONY: all setup demo check check-engines live mutants fuzz soak torture install uninstall format
+.PHONY: tidy clean help
 
 PYTHON = .venv/bin/python
 DRIVER = $(CURDIR)/build/release/libadbc_driver_lakebeat.so
@@ -44,6 +44,12 @@ fuzz: ## every fuzzer for SECONDS (60) each; build/corpus keeps what they found
 soak: all ## the heartbeat at scale and under faults, with figures (12 minutes)
 	@cmake --build build/release -j 2 -- --quiet
 	@$(PYTHON) tests/soak/soak.py
+
+MOST = 200
+torture: setup ## every unit test once per allocation, failing it (MOST=200 of each test; 0: all)
+	@cmake --preset dev --log-level=WARNING >/dev/null
+	@cmake --build --preset dev -j 2 -- --quiet
+	@$(PYTHON) scripts/torture.py build/dev/unit $(MOST)
 
 install: all ## library and ADBC manifest (PREFIX, DESTDIR, ALIAS; per user if not root)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' ALIAS='$(ALIAS)' scripts/install.sh install

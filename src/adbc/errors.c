@@ -51,7 +51,10 @@ static void add(struct details *details, const char *key, const char *value) {
 /* NULL when out of memory: an error without details is better than none. */
 static struct details *make_details(const struct lb_error *err) {
   struct details *details = lb_alloc_zero(LB_MEM_MISC, sizeof(*details));
-  if (details == NULL) return NULL;
+  if (details == NULL) {
+    lb_mem_tell_failure();
+    return NULL;
+  }
   char http[16] = "", native[16] = "";
   if (err->http_status != 0) snprintf(http, sizeof(http), "%d", (int)err->http_status);
   if (err->native_code != 0) {
@@ -79,6 +82,7 @@ static void fill(struct AdbcError *error, const struct lb_error *err) {
   }
   error->message = lb_strdup(LB_MEM_MISC, err->message);
   if (error->message == NULL) {
+    lb_mem_tell_failure();
     static char no_memory[] = "out of memory while an error was to be described";
     error->message = no_memory;
     error->release = release_constant;

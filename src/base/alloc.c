@@ -40,6 +40,9 @@ static struct counters counts[LB_MEM_TAG_COUNT];
  * it. */
 static _Atomic int64_t fail_state;
 static _Atomic bool fail_happened;
+static _Atomic int64_t failures;
+static _Atomic bool failure_told;
+static void (*_Atomic on_failure)(void);
 
 /* The header is poisoned under ASan, so that a write just before a block is found. */
 static void guard(struct header *head) {
@@ -58,15 +61,22 @@ static void unguard(struct header *head) {
 #endif
 }
 
-static bool must_fail(void) {
+static bool note_failure(void) {
+  void (*fn)(void) = atomic_load(&on_failure);
+  atomic_store(&fail_happened, true);
+  atomic_fetch_add(&failures, 1);
+  if (fn != NULL) fn();
+  return true;
+}
+
+static bool must_fail(enum lb_mem_tag tag) {
+  if (tag == LB_MEM_TEST) return false;
   int64_t state = atomic_load_explicit(&fail_state, memory_order_relaxed);
   while (state > 1) {
     if (!atomic_compare_exchange_weak(&fail_state, &state, state - 2)) continue;
-    if (state > 3) return false;
-    atomic_store(&fail_happened, true);
-    return true;
+    return state <= 3 && note_failure();
   }
-  return state == 1;
+  return state == 1 && note_failure();
 }
 
 static bool total_size(size_t size, size_t *total) {
@@ -102,13 +112,13 @@ static struct header *withdraw(void *ptr) {
 
 void *lb_alloc(enum lb_mem_tag tag, size_t size) {
   size_t total;
-  if (must_fail() || !total_size(size, &total)) return NULL;
+  if (must_fail(tag) || !total_size(size, &total)) return NULL;
   return publish(malloc(total), tag, size);
 }
 
 void *lb_alloc_zero(enum lb_mem_tag tag, size_t size) {
   size_t total;
-  if (must_fail() || !total_size(size, &total)) return NULL;
+  if (must_fail(tag) || !total_size(size, &total)) return NULL;
   return publish(calloc(1, total), tag, size);
 }
 
@@ -121,7 +131,7 @@ void *lb_alloc_array(enum lb_mem_tag tag, size_t count, size_t size) {
 void *lb_realloc(enum lb_mem_tag tag, void *ptr, size_t size) {
   if (ptr == NULL) return lb_alloc(tag, size);
   size_t total;
-  if (must_fail() || !total_size(size, &total)) return NULL;
+  if (must_fail(tag) || !total_size(size, &total)) return NULL;
   struct header *head = (struct header *)ptr - 1;
   unguard(head);
   LB_ASSERT(head->magic == MAGIC_LIVE);
@@ -175,6 +185,16 @@ void lb_mem_fail_nth(int64_t nth, bool sticky) {
 }
 
 bool lb_mem_failed(void) { return atomic_load(&fail_happened); }
+
+int64_t lb_mem_failures(void) { return atomic_load(&failures); }
+
+void lb_mem_on_failure(void (*fn)(void)) { atomic_store(&on_failure, fn); }
+
+void lb_mem_tell_failure(void) {
+  if (lb_mem_failures() > 0) atomic_store(&failure_told, true);
+}
+
+bool lb_mem_failure_told(void) { return atomic_load(&failure_told); }
 
 void lb_wipe(void *data, size_t len) {
   volatile uint8_t *at = data;

@@ -16,6 +16,7 @@ enum lb_mem_tag {
   LB_MEM_WIRE,  /* arenas, encoders */
   LB_MEM_ARROW, /* buffers that become Arrow arrays */
   LB_MEM_HB,    /* a parked result's heartbeat, heap slot included */
+  LB_MEM_TEST,  /* what a test needs for itself: never made to fail */
   LB_MEM_TAG_COUNT
 };
 
@@ -44,5 +45,13 @@ struct lb_mem_stats lb_mem_stats(enum lb_mem_tag tag);
 void lb_mem_fail_nth(int64_t nth, bool sticky);
 /* Tests: true once the failure asked for has happened. */
 bool lb_mem_failed(void);
+/* Tests: how many allocations were made to fail since the process began. */
+int64_t lb_mem_failures(void);
+/* Tests: fn is called where an allocation is made to fail, on its thread; NULL: nothing. */
+void lb_mem_on_failure(void (*fn)(void));
+/* lb_error calls it for LB_OUT_OF_MEMORY; tests ask whether a failure that they made was
+ * told to anybody. */
+void lb_mem_tell_failure(void);
+bool lb_mem_failure_told(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 
 struct row {
@@ -70,6 +71,7 @@ void lb_error_reset(struct lb_error *err) {
 enum lb_status lb_error_vset(struct lb_error *err, enum lb_status status, const char *fmt,
                              va_list args) {
   LB_ASSERT(status != LB_OK);
+  if (status == LB_OUT_OF_MEMORY) lb_mem_tell_failure();
   if (err == NULL) return status;
   /* Aside first: an argument may be a part of *err. */
   char text[sizeof(err->message)];

@@ -29,6 +29,7 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/str.h"
+#include "base/test_torture.h"
 
 static inline int64_t lb_test_live_blocks(void) {
   return lb_mem_stats(LB_MEM_TAG_COUNT).live_blocks;
@@ -56,13 +57,31 @@ static inline int lb_test_teardown(void **state) {
   return -1;
 }
 
+/* NULL is how functions that return a block say that there is no memory. */
+#undef assert_non_null
+#define assert_non_null(ptr) \
+  do { \
+    const void *lb_ptr_ = (ptr); \
+    lb_torture_tell(lb_ptr_ == NULL); \
+    _assert_true(cast_ptr_to_largest_integral_type(lb_ptr_), #ptr, __FILE__, __LINE__); \
+  } while (0)
+
 #define LB_TEST(fn) cmocka_unit_test_setup_teardown(fn, lb_test_setup, lb_test_teardown)
 #define LB_TEST_MAIN(...) \
-  int main(void) { \
+  int main(int argc, char **argv) { \
     static const struct CMUnitTest tests[] = {__VA_ARGS__}; \
-    cmocka_set_test_filter(getenv("LAKEBEAT_TEST_FILTER")); \
-    return cmocka_run_group_tests(tests, NULL, NULL); \
+    LB_TEST_RUN(argc, argv, tests); \
   }
+/* What main does with an array of tests: runs them, or with `--torture MOST` tortures
+ * them. */
+#define LB_TEST_RUN(argc, argv, tests) \
+  do { \
+    if ((argc) == 3 && strcmp((argv)[1], "--torture") == 0) { \
+      return lb_torture_main((tests), LB_ARRAY_LEN(tests), (argv)[2]); \
+    } \
+    cmocka_set_test_filter(getenv("LAKEBEAT_TEST_FILTER")); \
+    return cmocka_run_group_tests((tests), NULL, NULL); \
+  } while (0)
 
 /* Expects LB_OK and prints err->message otherwise. err may be NULL. */
 #define LB_TEST_OK(expr, err) lb_test_check_ok((expr), (err), #expr, __FILE__, __LINE__)
@@ -79,6 +98,7 @@ static inline int lb_test_teardown(void **state) {
 static inline void lb_test_check_ok(enum lb_status status, const struct lb_error *err,
                                     const char *expr, const char *file, int line) {
   if (status == LB_OK) return;
+  lb_torture_tell(status == LB_OUT_OF_MEMORY);
   print_error("%s: %s: %s\n", expr, lb_status_name(status), err ? err->message : "");
   _fail(file, line);
 }
@@ -89,6 +109,7 @@ static inline void lb_test_check_fails(enum lb_status wanted, enum lb_status sta
   bool filled = err == NULL || (err->status == wanted && err->message[0] != '\0' &&
                                 err->sqlstate[0] != '\0');
   if (status == wanted && filled) return;
+  lb_torture_tell(status == LB_OUT_OF_MEMORY);
   print_error("%s: expected %s, got %s; error holds %s: %s\n", expr,
               lb_status_name(wanted), lb_status_name(status),
               err ? lb_status_name(err->status) : "nothing", err ? err->message : "");
@@ -143,6 +164,8 @@ static inline struct lb_test_torture lb_test_torture_begin(bool sticky) {
 
 static inline bool lb_test_torture_next(struct lb_test_torture *run, const char *file,
                                         int line) {
+  /* Under torture the body meets the failure of that, once. */
+  if (lb_torture()->on) return !run->sticky && run->nth++ == 0;
   bool failed = lb_mem_failed();
   lb_mem_fail_nth(0, false);
   if (run->nth > 0 && lb_test_live_blocks() != run->live_blocks) {

@@ -492,8 +492,12 @@ static int in_child(void (*body)(void *ctx), void *ctx) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
+/* In a process of its own, and under torture anywhere. */
 static void check(bool condition, int code) {
-  if (!condition) _exit(code);
+  if (condition) return;
+  lb_torture_tell(lb_mem_failure_told());
+  if (lb_torture()->on) fail();
+  _exit(code);
 }
 
 struct family {
@@ -672,7 +676,7 @@ static void test_exit_while_the_last_release_waits(void **state) {
 }
 
 int main(int argc, char **argv) {
-  if (argc == 3) return run_program(argv[1], argv[2]);
+  if (argc == 3 && argv[1][0] != '-') return run_program(argv[1], argv[2]);
   static const struct CMUnitTest tests[] = {
       LB_TEST(test_tasks_run_in_order),
       LB_TEST(test_timers),
@@ -693,5 +697,5 @@ int main(int argc, char **argv) {
       LB_TEST(test_use_after_the_exit_handler),
       LB_TEST(test_exit_while_the_last_release_waits),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  LB_TEST_RUN(argc, argv, tests);
 }

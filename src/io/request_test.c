@@ -7,6 +7,7 @@
 /* Fills the buffer with a pattern that shows any shift. */
 static void fill(struct lb_buf *buf, size_t len) {
   for (size_t i = 0; i < len; i++) lb_buf_append_u8(buf, (uint8_t)(i * 7 + i / 251));
+  LB_TEST_OK(lb_buf_check(buf, "a pattern", NULL), NULL);
 }
 
 static void test_get(void **state) {

@@ -41,6 +41,7 @@ static void answer(struct exchange *ex, int32_t http_status, const char *content
   lb_buf_reset(&req->reply);
   lb_buf_init(&req->reply, LB_MEM_IO, 1024 * 1024);
   lb_buf_append(&req->reply, body, len);
+  LB_TEST_OK(lb_buf_check(&req->reply, "a reply", NULL), NULL);
 }
 
 /* The message of a struct under a method's name, as a server would send it. */

@@ -132,23 +132,19 @@ static bool is_thrift(const struct lb_request *req) {
 /* Joins what the headers say as other clients do; the body only when they are silent. */
 static void http_text(const struct lb_request *req, char *out, size_t cap) {
   const struct lb_reply_headers *headers = &req->headers;
-  struct lb_buf text;
-  lb_buf_init(&text, LB_MEM_MISC, 2048);
-  lb_buf_append_text(&text, headers->thrift_error);
-  if (headers->thrift_error[0] && headers->databricks_error[0]) {
-    lb_buf_append_text(&text, " ");
+  bool both = headers->thrift_error[0] && headers->databricks_error[0];
+  bool any = headers->thrift_error[0] || headers->databricks_error[0];
+  const char *parts[] = {
+      headers->thrift_error, both ? " " : "", headers->databricks_error,
+      any && headers->reason_phrase[0] ? ": " : "", headers->reason_phrase};
+  size_t len = 0;
+  for (size_t i = 0; i < LB_ARRAY_LEN(parts); i++) {
+    len += lb_str_copy(out + len, cap - len, lb_str_from(parts[i]));
   }
-  lb_buf_append_text(&text, headers->databricks_error);
-  if (headers->reason_phrase[0]) {
-    if (text.len > 0) lb_buf_append_text(&text, ": ");
-    lb_buf_append_text(&text, headers->reason_phrase);
-  }
-  if (text.len == 0 && !is_thrift(req)) {
-    lb_buf_append(&text, req->reply.data, LB_MIN(req->reply.len, SHOWN_BODY_BYTES));
-  }
-  struct lb_str all = {(const char *)text.data, text.len};
-  lb_str_copy(out, cap, lb_str_trim(all));
-  lb_buf_reset(&text);
+  if (len > 0 || is_thrift(req)) return;
+  struct lb_str body = {(const char *)req->reply.data,
+                        LB_MIN(req->reply.len, SHOWN_BODY_BYTES)};
+  lb_str_copy(out, cap, lb_str_trim(body));
 }
 
 enum lb_status lb_thrift_judge_http(const struct lb_request *req, struct lb_error *err) {

@@ -148,7 +148,7 @@ static struct bytes lz4_frames(const struct bytes *data, size_t frames) {
     prefs.frameInfo.blockChecksumFlag = i % 2 == 0;
     prefs.frameInfo.contentSize = i % 4 == 3 ? len : 0;
     size_t cap = LZ4F_compressFrameBound(len, &prefs);
-    uint8_t *buffer = lb_alloc(LB_MEM_MISC, cap);
+    uint8_t *buffer = lb_alloc(LB_MEM_TEST, cap);
     size_t used = LZ4F_compressFrame(buffer, cap, data->data + from, len, &prefs);
     assert_false(LZ4F_isError(used));
     bytes_add(&out, buffer, used);
@@ -554,7 +554,7 @@ static void test_big_strings(void **state) {
   struct bytes batch = {NULL, 0};
   struct ArrowArray array;
   rig_open(&rig, two, 2);
-  char *text = lb_alloc(LB_MEM_MISC, TEXT_BYTES);
+  char *text = lb_alloc(LB_MEM_TEST, TEXT_BYTES);
   memset(text, 'z', TEXT_BYTES);
   NANO_OK(ArrowArrayInitFromSchema(&array, &rig.arrow, NULL));
   NANO_OK(ArrowArrayStartAppending(&array));

@@ -23,7 +23,7 @@ struct bytes {
 };
 
 static inline void bytes_add(struct bytes *to, const void *data, size_t len) {
-  to->data = lb_realloc(LB_MEM_MISC, to->data, to->len + len + 1);
+  to->data = lb_realloc(LB_MEM_TEST, to->data, to->len + len + 1);
   assert_non_null(to->data);
   if (len > 0) memcpy(to->data + to->len, data, len);
   to->len += len;
@@ -57,7 +57,7 @@ static inline struct bytes bytes_hex(const char *hex) {
 }
 /* A copy that ends where its allocation ends: sanitizers see reads beyond it. */
 static inline struct bytes bytes_exact(const void *data, size_t len) {
-  struct bytes out = {lb_alloc(LB_MEM_MISC, len > 0 ? len : 1), len};
+  struct bytes out = {lb_alloc(LB_MEM_TEST, len > 0 ? len : 1), len};
   assert_non_null(out.data);
   if (len > 0) memcpy(out.data, data, len);
   return out;

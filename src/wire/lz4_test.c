@@ -20,7 +20,7 @@ static size_t pack(uint8_t *dst, size_t cap, const void *data, size_t len, bool 
 
 /* Text that compresses, or noise that does not. */
 static uint8_t *material(size_t len, bool noise) {
-  uint8_t *data = lb_alloc(LB_MEM_MISC, len > 0 ? len : 1);
+  uint8_t *data = lb_alloc(LB_MEM_TEST, len > 0 ? len : 1);
   struct lb_random_state random;
   lb_random_seed(&random, 7);
   struct lb_random rnd = lb_random_from(&random);
@@ -34,7 +34,7 @@ static uint8_t *material(size_t len, bool noise) {
 static void check_round_trip(size_t len, bool noise, bool checksums, bool linked) {
   uint8_t *data = material(len, noise);
   size_t cap = len + len / 100 + 1000;
-  uint8_t *packed = lb_alloc(LB_MEM_MISC, cap);
+  uint8_t *packed = lb_alloc(LB_MEM_TEST, cap);
   size_t used = pack(packed, cap, data, len, checksums, linked);
   struct lb_str src = {(const char *)packed, used};
   struct lb_lz4 *lz4;
@@ -46,7 +46,7 @@ static void check_round_trip(size_t len, bool noise, bool checksums, bool linked
   assert_true(bound >= len && bound <= 255 * used);
   if (noise) assert_true(bound <= len + 65536);
   if (len <= 65536) assert_int_equal(bound, len);
-  uint8_t *out = lb_alloc(LB_MEM_MISC, bound + 1);
+  uint8_t *out = lb_alloc(LB_MEM_TEST, bound + 1);
   LB_TEST_OK(lb_lz4_decode(lz4, src, out, bound, &raw, &err), &err);
   assert_int_equal(raw, len);
   if (len > 0) assert_memory_equal(out, data, len);
@@ -89,8 +89,8 @@ static void test_peek(void **state) {
 static void test_limit(void **state) {
   (void)state;
   uint8_t *data = material(300000, false);
-  uint8_t *packed = lb_alloc(LB_MEM_MISC, 400000);
-  uint8_t *out = lb_alloc(LB_MEM_MISC, 300000);
+  uint8_t *packed = lb_alloc(LB_MEM_TEST, 400000);
+  uint8_t *out = lb_alloc(LB_MEM_TEST, 300000);
   struct lb_str src = {(const char *)packed,
                        pack(packed, 400000, data, 300000, false, false)};
   struct lb_lz4 *lz4;

@@ -12,7 +12,7 @@ static int nibble(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
 
 /* Memory of exactly the size of the message, so that reads past its end are found. */
 static struct lb_str unhex(const char *hex, size_t len) {
-  uint8_t *bytes = lb_alloc(LB_MEM_MISC, len);
+  uint8_t *bytes = lb_alloc(LB_MEM_TEST, len);
   assert_non_null(bytes);
   for (size_t i = 0; i < len; i++) {
     bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One request of a test: made, started, waited for. Header-only. exchange_wait gives up
- * after 20 s by failing the test. */
+ * when http_server_gives_up does, by failing the test. */
 #ifndef LB_TESTS_UNIT_EXCHANGE_H
 #define LB_TESTS_UNIT_EXCHANGE_H
 
@@ -10,7 +10,7 @@
 #include "io/request.h"
 #include "io/transfer.h"
 
-#define EXCHANGE_WAIT_MS 20000
+#include "http_server.h"
 
 struct exchange {
   struct lb_io *io;
@@ -68,6 +68,7 @@ static inline void exchange_init(struct exchange *ex, struct lb_io *io,
   LB_TEST_OK(exchange_try_init(ex, io, endpoint, &err), &err);
   ex->req->repeat = repeat;
   if (body != NULL) lb_buf_append_text(&ex->req->body, body);
+  LB_TEST_OK(lb_buf_check(&ex->req->body, "a body", &err), &err);
 }
 
 static inline void exchange_reset(struct exchange *ex) {
@@ -89,14 +90,16 @@ static inline int exchange_read(struct exchange *ex, const int *count) {
 
 static inline void exchange_wait_count(struct exchange *ex, const int *count,
                                        int wanted) {
-  int64_t deadline_ms = lb_os_boottime_ms() + EXCHANGE_WAIT_MS;
-  bool in_time = true;
+  int64_t from_ms = lb_os_boottime_ms();
+  bool given_up = false;
   lb_mutex_lock(&ex->mu);
-  while (in_time && *count < wanted) {
-    in_time = lb_cond_wait_until(&ex->cond, &ex->mu, deadline_ms);
+  while (!given_up && *count < wanted) {
+    int64_t now_ms = lb_os_boottime_ms();
+    given_up = http_server_gives_up((int)(now_ms - from_ms));
+    (void)lb_cond_wait_until(&ex->cond, &ex->mu, now_ms + HTTP_SERVER_SLICE_MS);
   }
   lb_mutex_unlock(&ex->mu);
-  if (!in_time) fail_msg("the exchange did not come to its end");
+  if (given_up) fail_msg("the exchange did not come to its end");
 }
 
 static inline void exchange_wait(struct exchange *ex) {
@@ -125,18 +128,20 @@ static inline enum lb_transfer_state exchange_state(struct exchange *ex) {
 
 /* Lets the loop go round until the transfer is in that state. */
 static inline void exchange_until(struct exchange *ex, enum lb_transfer_state wanted) {
-  int64_t deadline_ms = lb_os_boottime_ms() + EXCHANGE_WAIT_MS;
+  int64_t from_ms = lb_os_boottime_ms();
   while (exchange_state(ex) != wanted) {
-    if (lb_os_boottime_ms() > deadline_ms) fail_msg("the transfer did not get that far");
+    if (http_server_gives_up((int)(lb_os_boottime_ms() - from_ms)))
+      fail_msg("the transfer did not get that far");
   }
 }
 
 /* Lets the loop go round until that much of the reply has come. */
 static inline void exchange_until_received(struct exchange *ex, size_t len) {
-  int64_t deadline_ms = lb_os_boottime_ms() + EXCHANGE_WAIT_MS;
+  int64_t from_ms = lb_os_boottime_ms();
   do {
     (void)exchange_state(ex);
-    if (lb_os_boottime_ms() > deadline_ms) fail_msg("the reply did not come");
+    if (http_server_gives_up((int)(lb_os_boottime_ms() - from_ms)))
+      fail_msg("the reply did not come");
   } while (ex->received < len);
 }
 

@@ -35,6 +35,11 @@ struct http_step {
 
 struct http_server;
 
+/* Whoever waits does so in slices, and asks after each whether to go on: for 20 s; under
+ * torture (base/test_torture.h) not much longer than until a failure has been told. */
+#define HTTP_SERVER_SLICE_MS 50
+bool http_server_gives_up(int waited_ms);
+
 struct http_server *http_server_start(void);
 /* Closes every connection and joins every thread. */
 void http_server_stop(struct http_server *s);
