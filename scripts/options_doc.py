@@ -29,8 +29,12 @@ def made() -> str:
     return printed("tests/tools/dump_options.c")
 
 
-if __name__ == "__main__":
+def write_or_print(page: pathlib.Path, text: str) -> None:
     if sys.argv[1:] == ["--write"]:
-        PAGE.write_text(made(), encoding="utf-8")
+        page.write_text(text, encoding="utf-8")
     else:
-        print(made(), end="")
+        print(text, end="")
+
+
+if __name__ == "__main__":
+    write_or_print(PAGE, made())

@@ -76,7 +76,7 @@ def main(folder: str, most: int, names: list[str]) -> int:
                 ", ".join(f"{count} {word}" for count, word in zip(counts, WORDS))
             )
             print(f"{name}: {said} ({seconds:.1f} s)", flush=True)
-            sums = [a + b for a, b in zip(sums, counts or sums)]
+            sums = [a + b for a, b in zip(sums, counts or [0] * len(WORDS))]
     for name, reason in LEFT_OUT.items():
         print(f"{name} is left out: {reason}")
     sample = f"at most {most} allocations of each test" if most else "every allocation"

@@ -9,7 +9,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from options_doc import ROOT, printed  # noqa: E402
+from options_doc import ROOT, printed, write_or_print  # noqa: E402
 
 PAGE = ROOT / "docs" / "TYPES.md"
 
@@ -19,7 +19,4 @@ def made() -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        PAGE.write_text(made(), encoding="utf-8")
-    else:
-        print(made(), end="")
+    write_or_print(PAGE, made())

@@ -47,7 +47,7 @@ void lb_mem_fail_nth(int64_t nth, bool sticky);
 bool lb_mem_failed(void);
 /* Tests: how many allocations were made to fail since the process began. */
 int64_t lb_mem_failures(void);
-/* Tests: fn is called where an allocation is made to fail, on its thread; NULL: nothing. */
+/* Tests: fn (or NULL) is called where an allocation is made to fail, on its thread. */
 void lb_mem_on_failure(void (*fn)(void));
 /* lb_error calls it for LB_OUT_OF_MEMORY; tests ask whether a failure that they made was
  * told to anybody. */

@@ -16,28 +16,25 @@ struct row {
 };
 
 static const struct row rows[LB_STATUS_COUNT] = {
-#define LB_ERROR_ROW(name, adbc_status, sqlstate, retryable, text) \
+#define LB_ERROR_ROW(name, adbc_status, sqlstate, retryable, text, cause, remedy) \
   [LB_##name] = {#name, text, sqlstate, adbc_status, retryable},
 #include "base/errors.def"
 };
 
-/* What the SQLSTATE of a server error says in ADBC's words. The longest prefix that
- * matches decides, so longer ones stand first. */
 static const struct {
-  char prefix[6];
-  enum lb_status like; /* the row whose ADBC number is taken */
+  const char *prefix;
+  enum lb_status like;
 } server_states[] = {
-    {"42501", LB_UNAUTHORIZED},   {"42P01", LB_NOT_FOUND},
-    {"42S02", LB_NOT_FOUND},      {"42704", LB_NOT_FOUND},
-    {"42883", LB_NOT_FOUND},      {"42P06", LB_ALREADY_EXISTS},
-    {"42P07", LB_ALREADY_EXISTS}, {"42S01", LB_ALREADY_EXISTS},
-    {"42710", LB_ALREADY_EXISTS}, {"42723", LB_ALREADY_EXISTS},
-    {"57014", LB_CANCELLED},      {"HY008", LB_CANCELLED},
-    {"HYT00", LB_TIMEOUT},        {"HYT01", LB_TIMEOUT},
-    {"57KD0", LB_TIMEOUT},        {"HYC00", LB_NOT_IMPLEMENTED},
-    {"0A", LB_NOT_IMPLEMENTED},   {"08", LB_CONNECTION},
-    {"22", LB_INVALID_DATA},      {"23", LB_INTEGRITY},
-    {"28", LB_UNAUTHENTICATED},   {"42", LB_INVALID_ARGUMENT},
+#define LB_ERROR_STATE(prefix, like, meaning) {prefix, LB_##like},
+#include "base/errors.def"
+};
+
+static const struct {
+  const char *error_class;
+  const char *sqlstate;
+} server_classes[] = {
+#define LB_ERROR_CLASS(error_class, sqlstate) {error_class, sqlstate},
+#include "base/errors.def"
 };
 
 static const struct row *row_of(enum lb_status status) {
@@ -164,6 +161,16 @@ const char *lb_status_sqlstate(enum lb_status status) { return row_of(status)->s
 int lb_status_adbc(enum lb_status status) { return row_of(status)->adbc; }
 
 bool lb_status_retryable(enum lb_status status) { return row_of(status)->retryable; }
+
+const char *lb_error_class_sqlstate(struct lb_str error_class) {
+  size_t dot = lb_str_find(error_class, LB_STR("."));
+  if (dot != SIZE_MAX) error_class.len = dot;
+  for (size_t i = 0; i < LB_ARRAY_LEN(server_classes); i++) {
+    struct lb_str known = lb_str_from(server_classes[i].error_class);
+    if (lb_str_equal(error_class, known)) return server_classes[i].sqlstate;
+  }
+  return NULL;
+}
 
 int lb_error_adbc_status(const struct lb_error *err) {
   if (err == NULL) return lb_status_adbc(LB_INTERNAL);

@@ -10,9 +10,10 @@
 #include <stdarg.h>
 
 #include "base/base.h"
+#include "base/str.h"
 
 enum lb_status {
-#define LB_ERROR_ROW(name, adbc_status, sqlstate, retryable, text) LB_##name,
+#define LB_ERROR_ROW(name, ...) LB_##name,
 #include "base/errors.def"
   LB_STATUS_COUNT
 };
@@ -85,9 +86,12 @@ const char *lb_status_sqlstate(enum lb_status status);
 int lb_status_adbc(enum lb_status status);
 bool lb_status_retryable(enum lb_status status);
 
-/* The ADBC status number for err: the SQLSTATE of a server error decides where it says
- * more (42P01 not found, 42P07 already exists, 42xxx invalid argument, 23xxx integrity,
- * 22xxx invalid data, 42501 unauthorized, 57014/HY008 cancelled, HYT00/57KD0 timeout). */
+/* The SQLSTATE of a server's error class, NULL when it is not in the table. Of a class
+ * with a subclass ("UNRESOLVED_COLUMN.WITH_SUGGESTION") its first part counts. */
+const char *lb_error_class_sqlstate(struct lb_str error_class);
+
+/* The ADBC status number for err: of a server error its SQLSTATE decides, by the table
+ * of states in errors.def, where it says more. */
 int lb_error_adbc_status(const struct lb_error *err);
 
 #endif

@@ -144,10 +144,11 @@ static void test_adbc_status_reads_the_servers_sqlstate(void **state) {
   static const struct {
     const char *sqlstate;
     int adbc;
-  } cases[] = {{"42P01", 3},  {"42704", 3},  {"42S02", 3},  {"42P07", 4},  {"42601", 5},
-               {"42000", 5},  {"23505", 8},  {"22012", 7},  {"42501", 14}, {"57014", 11},
-               {"HY008", 11}, {"HYT00", 12}, {"57KD0", 12}, {"0A000", 2},  {"28000", 13},
-               {"08000", 10}, {"HY000", 1},  {"XXKDA", 1},  {"P0001", 1}};
+  } cases[] = {{"42P01", 3},  {"42704", 3},  {"42S02", 3},  {"42P07", 4},  {"42P08", 3},
+               {"42703", 5},  {"42601", 5},  {"42000", 5},  {"23505", 8},  {"22012", 7},
+               {"42501", 14}, {"57014", 11}, {"HY008", 11}, {"HYT00", 12}, {"57KD0", 12},
+               {"0A000", 2},  {"28000", 13}, {"08000", 10}, {"HY000", 1},  {"XXKDA", 1},
+               {"P0001", 1}};
   for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
     struct lb_error err = LB_ERROR_INIT;
     (void)lb_error_set(&err, LB_SERVER, "x");
@@ -157,6 +158,29 @@ static void test_adbc_status_reads_the_servers_sqlstate(void **state) {
     err.status = LB_RESULT_LOST;
     assert_int_equal(lb_error_adbc_status(&err), 10);
   }
+}
+
+static void test_classes_have_states(void **state) {
+  (void)state;
+  static const struct {
+    const char *error_class;
+    const char *sqlstate;
+  } cases[] = {{"TABLE_OR_VIEW_NOT_FOUND", "42P01"},
+               {"UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703"},
+               {"UNRESOLVED_COLUMN", "42703"},
+               {"UNRESOLVED", NULL},
+               {"UNRESOLVED_COLUMNS", NULL},
+               {".", NULL},
+               {"", NULL}};
+  for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
+    const char *found = lb_error_class_sqlstate(lb_str_from(cases[i].error_class));
+    if (cases[i].sqlstate == NULL) {
+      assert_null(found);
+    } else {
+      assert_string_equal(found, cases[i].sqlstate);
+    }
+  }
+  assert_null(lb_error_class_sqlstate((struct lb_str){NULL, 0}));
 }
 
 static enum lb_status try_it(enum lb_status first, int *reached) {
@@ -190,5 +214,6 @@ LB_TEST_MAIN(LB_TEST(test_set_fills_from_the_table),
              LB_TEST(test_fields_are_cut), LB_TEST(test_copy),
              LB_TEST(test_every_row_is_complete),
              LB_TEST(test_adbc_status_reads_the_servers_sqlstate),
+             LB_TEST(test_classes_have_states),
              LB_TEST(test_try_returns_the_first_failure),
              LB_TEST(test_oom_names_the_thing))

@@ -52,8 +52,9 @@ void lb_log(const struct lb_log *log, enum lb_log_level level, const char *area,
  *   `Set-Cookie:`;
  * - the userinfo, the query and a fragment with values of a URL;
  * - the value after a name that ends in password, passwd, pwd, secret, token, api_key,
- *   signature, sig, credential, assertion, verifier or cookie, in the forms `name=value`,
- *   `name: value` and `"name": "value"` (only not the prose `token: x`);
+ *   secret_key, access_key, account_key, signature, sig, credential, assertion, verifier
+ *   or cookie, in the forms `name=value`, `name: value`, `"name": "value"` and
+ *   `name 'value'` (only not the prose `token: x`);
  * - what looks like a Databricks token (dapi..., dose..., dkea...) or a JWT (eyJ...).
  * Used for log lines and for server texts that go into errors. */
 void lb_redact(char *text);

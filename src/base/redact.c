@@ -86,8 +86,9 @@ static bool ends_with_nocase(struct lb_str s, struct lb_str end) {
 
 static bool names_secret(struct lb_str name) {
   static const char *const ends[] = {
-      "password", "passwd",    "pwd", "secret",     "token",     "api_key",  "apikey",
-      "api-key",  "signature", "sig", "credential", "assertion", "verifier", "cookie"};
+      "password", "passwd",     "pwd",        "secret",     "token",       "api_key",
+      "apikey",   "api-key",    "secret_key", "access_key", "account_key", "signature",
+      "sig",      "credential", "assertion",  "verifier",   "cookie"};
   for (size_t i = 0; i < LB_ARRAY_LEN(ends); i++) {
     if (ends_with_nocase(name, lb_str_from(ends[i]))) return true;
   }
@@ -120,10 +121,12 @@ static struct match named_value(struct lb_str s) {
   if (quoted) i++;
   i += run(s, i, is_space);
   char sep = at(s, i);
-  if (sep != '=' && sep != ':') return none;
+  /* SQL writes PASSWORD 'x' and OPTIONS ('password' 'x'). */
+  bool bare = is_quote(sep) && is_space(at(s, i - 1));
+  if (sep != '=' && sep != ':' && !bare) return none;
   /* "unexpected token: SELECT" is prose of a parser. */
-  if (sep == ':' && !quoted && lb_str_equal_nocase(name, LB_STR("token"))) return none;
-  i++;
+  if (sep != '=' && !quoted && lb_str_equal_nocase(name, LB_STR("token"))) return none;
+  if (!bare) i++;
   i += run(s, i, is_space);
   char quote = is_quote(at(s, i)) ? at(s, i) : '\0';
   if (quote != '\0') i++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `<test program> --torture MOST`: every test of the program again and again, each time in
- * a child process and with another allocation failing; test_support.h includes it.
+/* `<test program> --torture MOST`: every test of the program again and again, each time
+ * in a child process and with another allocation failing; test_support.h includes it.
  *
  * 1. A first run without failure counts the allocations of the test, N.
  * 2. Then the 1st, 2nd, ... Nth fails, if N is at most MOST (0: no limit); else MOST of
@@ -216,7 +216,7 @@ static inline int lb_torture_main(const struct CMUnitTest *tests, size_t count,
   *lb_torture_place() = shared;
   for (size_t i = 0; i < count; i++) lb_torture_test(&tests[i], most, output, &counts);
   fclose(output);
-  printf("%zu tests, %lld allocations, %lld runs: %lld errors told, %lld after one, "
+  printf("\n%zu tests, %lld allocations, %lld runs: %lld errors told, %lld after one, "
          "%lld right all the same, %lld findings\n",
          count, (long long)counts.allocations, (long long)counts.runs,
          (long long)counts.told, (long long)counts.after, (long long)counts.right,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "result/run.h"
 
+#include "result/verdict.h"
+
 static enum lb_status call_server(const struct lb_run *run, struct lb_execute_call **out,
                                   struct lb_error *err) {
   struct lb_execute_params params = {
@@ -17,6 +19,7 @@ static enum lb_status call_server(const struct lb_run *run, struct lb_execute_ca
   LB_TRY(lb_execute_create(run->sess, &params, &call, err));
   enum lb_status status = lb_result_run(call, run->opts, run->slot, err);
   if (status != LB_OK) {
+    lb_verdict_name_statement(run->sql, err);
     lb_call_release(&call->base);
     return status;
   }

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "result/verdict.h"
 
+#include "base/log.h"
+
+/* So much of a statement tells which one it is. */
+#define SHOWN_SQL_BYTES 160u
+/* Secrets are hidden before the text is cut. */
+#define READ_SQL_BYTES 2048u
+
 static void append_reason(enum lb_hb_reason reason, const struct lb_hb_options *options,
                           struct lb_error *err) {
   switch (reason) {
@@ -73,4 +80,35 @@ void lb_verdict_explain(const struct lb_hb_stats *stats, const char *query_id,
       (long long)(facts->idle_ms / 1000),
       (long long)(judged ? verdict.succeeded : seen.probes_succeeded));
   append_reason(judged ? verdict.reason : seen.reason, options, err);
+}
+
+/* One line; every run of white space is one space. */
+static size_t flatten(struct lb_str sql, char *out, size_t cap) {
+  size_t len = 0;
+  bool space = false;
+  for (size_t i = 0; i < sql.len && len + 2 < cap; i++) {
+    unsigned char c = (unsigned char)sql.data[i];
+    if (c <= ' ' || c == 0x7f) {
+      space = len > 0;
+      continue;
+    }
+    if (space) out[len++] = ' ';
+    space = false;
+    out[len++] = (char)c;
+  }
+  out[len] = '\0';
+  return len;
+}
+
+void lb_verdict_name_statement(struct lb_str sql, struct lb_error *err) {
+  if (!err || err->status == LB_OK || sql.len == 0) return;
+  char whole[READ_SQL_BYTES], shown[SHOWN_SQL_BYTES];
+  size_t len = flatten(sql, whole, sizeof whole);
+  lb_utf8_clean(whole, len);
+  lb_redact(whole);
+  size_t all = strlen(whole);
+  size_t kept = lb_str_copy(shown, sizeof shown, (struct lb_str){whole, all});
+  bool cut = kept < all || len + 2 >= sizeof whole;
+  lb_error_append(err, " (%s%s%sstatement: %s%s)", err->query_id[0] ? "query id " : "",
+                  err->query_id, err->query_id[0] ? ", " : "", shown, cut ? " ..." : "");
 }

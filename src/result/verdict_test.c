@@ -68,6 +68,34 @@ static void test_rule_4_4_never_makes_an_error(void **state) {
   explain_not_armed(LB_HB_ABANDONED, NULL);
 }
 
-LB_TEST_MAIN(LB_TEST(test_rule_4_4_names_what_is_known),
+static void test_an_error_names_its_statement(void **state) {
+  (void)state;
+  struct lb_error err = LB_ERROR_INIT;
+  char sql[4000];
+  lb_verdict_name_statement(LB_STR("SELECT 1"), &err);
+  lb_verdict_name_statement(LB_STR("SELECT 1"), NULL);
+  assert_string_equal(err.message, "");
+  (void)lb_error_set(&err, LB_SERVER, "no");
+  lb_verdict_name_statement(LB_STR(" SELECT\n\t 1\r\n"), &err);
+  assert_string_equal(err.message, "no (statement: SELECT 1)");
+  (void)lb_error_set(&err, LB_SERVER, "no");
+  lb_error_set_query_id(&err, "01f0-id");
+  lb_verdict_name_statement(LB_STR("CREATE USER u PASSWORD 'abcd'"), &err);
+  assert_string_equal(err.message,
+                      "no (query id 01f0-id, statement: CREATE USER u PASSWORD '***')");
+  memset(sql, 'x', sizeof(sql));
+  memcpy(sql, "SELECT ", 7);
+  (void)lb_error_set(&err, LB_SERVER, "no");
+  lb_verdict_name_statement((struct lb_str){sql, sizeof(sql)}, &err);
+  LB_TEST_CONTAINS(err.message, "no (statement: SELECT xxx");
+  LB_TEST_CONTAINS(err.message, "xxx ...)");
+  assert_true(strlen(err.message) < 200);
+  (void)lb_error_set(&err, LB_SERVER, "no");
+  lb_verdict_name_statement(LB_STR("SELECT '\xff\xe2\x82'"), &err);
+  assert_string_equal(err.message, "no (statement: SELECT '\?\?\?')");
+}
+
+LB_TEST_MAIN(LB_TEST(test_an_error_names_its_statement),
+             LB_TEST(test_rule_4_4_names_what_is_known),
              LB_TEST(test_each_reason_names_its_option),
              LB_TEST(test_rule_4_4_never_makes_an_error))

@@ -410,6 +410,98 @@ static void test_statement_errors_are_readable(void **state) {
   exchange_reset(&ex);
 }
 
+static void test_server_texts(void **state) {
+  (void)state;
+  static const struct {
+    const char *sqlstate; /* as sent; "" none */
+    const char *text;
+    enum lb_status status;
+    const char *shown;
+    const char *found;
+    const char *error_class;
+  } rows[] = {
+      {"",
+       "org.apache.hive.service.cli.HiveSQLException: Error running query: "
+       "[DIVIDE_BY_ZERO] org.apache.spark.SparkArithmeticException: [DIVIDE_BY_ZERO] "
+       "Division by zero.\n\tat org.apache.X.y(X.java:1)\nCaused by: java.lang.Z",
+       LB_SERVER, "statement failed: [DIVIDE_BY_ZERO] Division by zero.", "22012",
+       "DIVIDE_BY_ZERO"},
+      {"42000",
+       "org.apache.hive.service.cli.HiveSQLException: Error while compiling "
+       "statement: FAILED: ParseException line 1:0",
+       LB_SERVER,
+       "statement failed: Error while compiling statement: FAILED: ParseException line "
+       "1:0",
+       "42000", ""},
+      {"", "PERMISSION_DENIED: User does not have SELECT", LB_SERVER,
+       "statement failed: PERMISSION_DENIED: User does not have SELECT", "42501",
+       "PERMISSION_DENIED"},
+      {"", "FAILED: not a class", LB_SERVER, "statement failed: FAILED: not a class",
+       "HY000", ""},
+      {"", "a.b.c: no exception", LB_SERVER, "statement failed: a.b.c: no exception",
+       "HY000", ""},
+      {"", "[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column. SQLSTATE: 42703", LB_SERVER,
+       "statement failed: [UNRESOLVED_COLUMN.WITH_SUGGESTION] A column. SQLSTATE: 42703",
+       "42703", "UNRESOLVED_COLUMN.WITH_SUGGESTION"},
+      {"42K09", "[DIVIDE_BY_ZERO] x SQLSTATE: 22012", LB_SERVER,
+       "statement failed: [DIVIDE_BY_ZERO] x SQLSTATE: 22012", "42K09", "DIVIDE_BY_ZERO"},
+      {"", "line\nat home\n  at a.b(c)\nmore", LB_SERVER,
+       "statement failed: line\nat home", "HY000", ""},
+      {"", "", LB_SERVER,
+       "statement failed: the server refused the statement (the server gave no text)",
+       "HY000", ""},
+      {"", "Invalid SessionHandle: x", LB_SESSION_LOST,
+       "statement failed: Invalid SessionHandle: x", "08003", ""},
+      {"08000", "Invalid OperationHandle: x", LB_RESULT_LOST,
+       "statement failed: Invalid OperationHandle: x", "24000", ""},
+      /* What a statement says of itself. */
+      {"P0001", "[USER_RAISED_EXCEPTION] operation not found", LB_SERVER,
+       "statement failed: [USER_RAISED_EXCEPTION] operation not found", "P0001",
+       "USER_RAISED_EXCEPTION"},
+      {"", "copy with AWS_SECRET_KEY='abcd' failed", LB_SERVER,
+       "statement failed: copy with AWS_SECRET_KEY='***' failed", "HY000", ""},
+  };
+  struct exchange ex;
+  exchange_init(&ex);
+  for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
+    struct lb_error err = LB_ERROR_INIT;
+    struct lb_op_head head;
+    struct lb_t_status status = failed(rows[i].sqlstate, rows[i].text);
+    struct lb_t_execute_statement_resp resp = {.status = &status};
+    answer_struct(&ex, "ExecuteStatement", &lb_t_execute_statement_resp_desc, &resp);
+    LB_TEST_FAILS(rows[i].status, backend->read_execute(ex.req, &head, &err), &err);
+    assert_string_equal(err.message, rows[i].shown);
+    assert_string_equal(err.sqlstate, rows[i].found);
+    assert_string_equal(err.error_class, rows[i].error_class);
+  }
+  exchange_reset(&ex);
+}
+
+/* A text is cut behind a whole word, and only when its secrets are hidden. */
+static void test_long_server_texts_are_cut(void **state) {
+  (void)state;
+  static char text[4000];
+  struct exchange ex;
+  exchange_init(&ex);
+  for (size_t filling = 600; filling < 2900; filling += 7) {
+    struct lb_error err = LB_ERROR_INIT;
+    struct lb_op_head head;
+    size_t len = 0;
+    while (len < filling)
+      len += lb_str_copy(text + len, sizeof text - len, LB_STR("ab "));
+    lb_str_copy(text + len, sizeof text - len,
+                LB_STR("dose0123456789abcdef0123456789abcdef and so on"));
+    struct lb_t_status status = failed(NULL, text);
+    struct lb_t_execute_statement_resp resp = {.status = &status};
+    answer_struct(&ex, "ExecuteStatement", &lb_t_execute_statement_resp_desc, &resp);
+    LB_TEST_FAILS(LB_SERVER, backend->read_execute(ex.req, &head, &err), &err);
+    assert_null(strstr(err.message, "dose0"));
+    assert_true(strlen(err.message) < 800);
+    if (filling > 800) LB_TEST_CONTAINS(err.message, " ...");
+  }
+  exchange_reset(&ex);
+}
+
 static void test_success_status_with_failed_state_is_a_failure(void **state) {
   (void)state;
   static const struct {
@@ -692,7 +784,8 @@ LB_TEST_MAIN(LB_TEST(test_open_leaves_the_classic_version_out),
              LB_TEST(test_open_engine_is_asked_for_its_name),
              LB_TEST(test_old_engine_gets_older_versions),
              LB_TEST(test_execute_reply_still_running),
-             LB_TEST(test_statement_errors_are_readable),
+             LB_TEST(test_statement_errors_are_readable), LB_TEST(test_server_texts),
+             LB_TEST(test_long_server_texts_are_cut),
              LB_TEST(test_success_status_with_failed_state_is_a_failure),
              LB_TEST(test_http_failures),
              LB_TEST(test_http_text_comes_from_the_headers_without_secrets),

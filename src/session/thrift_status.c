@@ -4,6 +4,11 @@
 #include "base/log.h"
 
 #define SHOWN_BODY_BYTES 300u
+/* Of a server's text: how much is looked at, and how much an error shows. */
+#define READ_TEXT_BYTES 65536u
+#define SHOWN_TEXT_BYTES 700u
+#define JAVA_CLASS_MAX 200u
+#define ERROR_CLASS_MAX 96u
 
 /* Texts by which servers say that they do not know a handle. No server has a code for
  * it: the open engines answer ERROR_STATUS without a SQLSTATE, Databricks HTTP 404. */
@@ -28,18 +33,74 @@ enum lb_status lb_thrift_lost_text(struct lb_str text) {
   return LB_OK;
 }
 
+/* A statement may say anything in the text of its own failure (raise_error); its SQLSTATE
+ * then is none of those that come with a lost handle: none, 08xxx, HY000 or XXxxx. */
+static enum lb_status lost_by(struct lb_str text, struct lb_str sql_state) {
+  static const char *const handles[] = {"08", "HY000", "XX"};
+  bool may_be = sql_state.len != 5;
+  for (size_t i = 0; i < LB_ARRAY_LEN(handles); i++) {
+    if (lb_str_starts_with(sql_state, lb_str_from(handles[i]))) may_be = true;
+  }
+  return may_be ? lb_thrift_lost_text(text) : LB_OK;
+}
+
+/* "\n\tat org.apache.X.y(Z.java:1)": a line of a Java stack, seen from its newline. */
+static bool begins_stack(struct lb_str s) {
+  size_t i = 1;
+  while (i < s.len && (s.data[i] == ' ' || s.data[i] == '\t' || s.data[i] == '\r')) i++;
+  s.data += i;
+  s.len -= i;
+  if (lb_str_starts_with(s, LB_STR("Caused by: "))) return true;
+  if (!lb_str_starts_with(s, LB_STR("at "))) return false;
+  size_t line = lb_str_find(s, LB_STR("\n"));
+  if (line != SIZE_MAX) s.len = line;
+  size_t call = lb_str_find(s, LB_STR("("));
+  return call != SIZE_MAX && lb_str_find(s, LB_STR(".")) < call;
+}
+
+static struct lb_str without_stack(struct lb_str text) {
+  for (size_t i = 0; i < text.len; i++) {
+    struct lb_str rest = {text.data + i, text.len - i};
+    if (text.data[i] == '\n' && begins_stack(rest)) text.len = i;
+  }
+  return text;
+}
+
+/* "org.apache.some.Exception: text" without its class. */
+static struct lb_str without_java_class(struct lb_str text) {
+  static const char *const ends[] = {"Exception", "Error"};
+  size_t dots = 0, i = 0;
+  for (; i < text.len && i < JAVA_CLASS_MAX; i++) {
+    char c = text.data[i];
+    bool word = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                (c >= '0' && c <= '9') || c == '_' || c == '$';
+    if (c == '.') dots++;
+    if (!word && c != '.') break;
+  }
+  struct lb_str rest = {text.data + i, text.len - i};
+  if (dots < 2 || !lb_str_starts_with(rest, LB_STR(": "))) return text;
+  for (size_t k = 0; k < LB_ARRAY_LEN(ends); k++) {
+    struct lb_str end = lb_str_from(ends[k]);
+    struct lb_str tail = {text.data + i - end.len, end.len};
+    if (i > end.len && lb_str_equal(tail, end)) {
+      return (struct lb_str){rest.data + 2, rest.len - 2};
+    }
+  }
+  return text;
+}
+
 /* The part of a server's text that is meant for people: without the Java class in
  * front and the stack trace behind. */
 static struct lb_str readable(struct lb_str text) {
   static const struct lb_str running = {"Error running query: ", 21};
-  size_t at = lb_str_find(text, running);
-  if (at != SIZE_MAX) {
-    text.data += at + running.len;
-    text.len -= at + running.len;
+  text.len = LB_MIN(text.len, READ_TEXT_BYTES);
+  text = lb_str_trim(without_stack(text));
+  text = without_java_class(text);
+  if (lb_str_starts_with(text, running)) {
+    text.data += running.len;
+    text.len -= running.len;
   }
-  size_t trace = lb_str_find(text, LB_STR("\n\tat "));
-  if (trace != SIZE_MAX) text.len = trace;
-  text = lb_str_trim(text);
+  text = lb_str_trim(without_java_class(text));
   /* "[CLASS] org.apache.SomeException: [CLASS] text" says everything twice. */
   size_t again = lb_str_find(text, LB_STR("Exception: ["));
   if (again != SIZE_MAX && text.data[0] == '[') {
@@ -49,14 +110,19 @@ static struct lb_str readable(struct lb_str text) {
   return text;
 }
 
-/* "[TABLE_OR_VIEW_NOT_FOUND] ..." carries its class in front. */
+/* "[TABLE_OR_VIEW_NOT_FOUND] ..." carries its class in front, as does
+ * "PERMISSION_DENIED: ...", if it is one that is known. */
 static struct lb_str class_of(struct lb_str text) {
-  if (text.len < 3 || text.data[0] != '[') return (struct lb_str){NULL, 0};
-  for (size_t i = 1; i < text.len && i < 96; i++) {
+  bool bracket = text.len > 0 && text.data[0] == '[';
+  size_t from = bracket ? 1 : 0;
+  for (size_t i = from; i < text.len && i < ERROR_CLASS_MAX; i++) {
     char c = text.data[i];
-    if (c == ']') return (struct lb_str){text.data + 1, i - 1};
     bool ok = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-    if (!ok) break;
+    if (ok) continue;
+    struct lb_str found = {text.data + from, i - from};
+    if (bracket && c == ']' && found.len > 0) return found;
+    if (!bracket && c == ':' && lb_error_class_sqlstate(found)) return found;
+    break;
   }
   return (struct lb_str){NULL, 0};
 }
@@ -67,24 +133,50 @@ static struct lb_str sqlstate_in(struct lb_str text) {
   return (struct lb_str){text.data + at + 10, 5};
 }
 
+/* As an error shows it. Secrets are hidden before the text is cut, and a word that was
+ * cut goes away whole: half a secret might no longer look like one. */
+static size_t show(struct lb_str text, char out[SHOWN_TEXT_BYTES]) {
+  char whole[4 * SHOWN_TEXT_BYTES];
+  size_t len = lb_str_copy(whole, sizeof whole, text);
+  lb_utf8_clean(whole, len);
+  if (len < text.len) {
+    while (len > 0 && strchr(" \t\r\n", whole[len - 1]) == NULL) len--;
+    whole[len] = '\0';
+  }
+  lb_redact(whole);
+  size_t shown = lb_str_copy(out, SHOWN_TEXT_BYTES, lb_str_from(whole));
+  if (shown + 1 >= SHOWN_TEXT_BYTES - 4 || len < text.len) {
+    shown = lb_str_copy(out, SHOWN_TEXT_BYTES - 4, lb_str_from(whole));
+    shown += lb_str_copy(out + shown, 5, LB_STR(" ..."));
+  }
+  return shown;
+}
+
+/* What a server gave, else what its class stands for, else what the text says. */
+static void set_sqlstate(struct lb_error *err, struct lb_str text, struct lb_str given,
+                         struct lb_str error_class) {
+  lb_error_set_sqlstate(err, lb_error_class_sqlstate(error_class), 5);
+  struct lb_str told = sqlstate_in(text);
+  lb_error_set_sqlstate(err, told.data, told.len);
+  lb_error_set_sqlstate(err, given.data, given.len);
+}
+
 static enum lb_status fill(struct lb_error *err, enum lb_status status, const char *what,
                            struct lb_str text, struct lb_str sql_state, int32_t code) {
   if (!err) return status;
-  struct lb_str shown = readable(text);
-  if (shown.len == 0) {
+  char shown[SHOWN_TEXT_BYTES];
+  struct lb_str read = readable(text);
+  if (show(read, shown) == 0) {
     lb_error_set(err, status, "%s: %s (the server gave no text)", what,
                  lb_status_text(status));
   } else {
-    lb_error_set(err, status, "%s: %.*s", what,
-                 (int)LB_MIN(shown.len, sizeof err->message), shown.data);
+    lb_error_set(err, status, "%s: %s", what, shown);
   }
-  lb_redact(err->message);
-  struct lb_str error_class = class_of(shown);
+  struct lb_str error_class = class_of(read);
   lb_error_set_class(err, error_class.data, error_class.len);
-  if (sql_state.len != 5) sql_state = sqlstate_in(text);
   /* A lost handle has one SQLSTATE, however a server words it. */
   bool lost = status == LB_RESULT_LOST || status == LB_SESSION_LOST;
-  if (!lost) lb_error_set_sqlstate(err, sql_state.data, sql_state.len);
+  if (!lost) set_sqlstate(err, text, sql_state, error_class);
   err->native_code = code;
   return status;
 }
@@ -159,11 +251,12 @@ enum lb_status lb_thrift_judge_http(const struct lb_request *req, struct lb_erro
     if (err) err->http_status = 200;
     return status;
   }
-  char text[1024];
-  http_text(req, text, sizeof text);
+  char whole[2048], text[SHOWN_TEXT_BYTES];
+  http_text(req, whole, sizeof whole);
+  show(lb_str_from(whole), text);
   struct lb_str body = {(const char *)req->reply.data, LB_MIN(req->reply.len, 4096u)};
   bool lost =
-      req->http_status == 404 && (lb_thrift_lost_text(lb_str_from(text)) != LB_OK ||
+      req->http_status == 404 && (lb_thrift_lost_text(lb_str_from(whole)) != LB_OK ||
                                   (body.data && lb_thrift_lost_text(body) != LB_OK));
   enum lb_status status = status_of_http(req->http_status, lost);
   lb_error_set(err, status, "%s: HTTP %d from %s%s%s%s", req->what, (int)req->http_status,
@@ -194,9 +287,9 @@ enum lb_status lb_thrift_judge_failure(const struct lb_thrift_failure *failure,
   }
   struct lb_str text = failure->display_message.len > 0 ? failure->display_message
                                                         : failure->error_message;
-  enum lb_status status = lb_thrift_lost_text(text);
+  enum lb_status status = lost_by(text, failure->sql_state);
   if (status == LB_OK && failure->error_message.len > 0) {
-    status = lb_thrift_lost_text(failure->error_message);
+    status = lost_by(failure->error_message, failure->sql_state);
   }
   if (status == LB_OK && failure->status_code == LB_T_STATUS_INVALID_HANDLE) {
     status = LB_RESULT_LOST;
@@ -251,7 +344,7 @@ void lb_thrift_judge_operation(const struct lb_t_get_operation_status_resp *resp
   if (out->state == LB_OP_LIVE || out->state == LB_OP_FINISHED) return;
 
   struct lb_error *err = &out->failure;
-  enum lb_status lost = lb_thrift_lost_text(text);
+  enum lb_status lost = lost_by(text, resp->sql_state);
   switch (out->state) {
     case LB_OP_CANCELED:
       lb_error_set(err, LB_CANCELLED, "the statement was cancelled");

@@ -15,7 +15,7 @@ struct fixture {
 };
 
 static void fixture_init(struct fixture *fx) {
-  lb_buf_init(&fx->buf, LB_MEM_WIRE, ARENA_MAX_BYTES);
+  lb_buf_init(&fx->buf, LB_MEM_TEST, ARENA_MAX_BYTES);
   lb_arena_init(&fx->arena, LB_MEM_WIRE, ARENA_MAX_BYTES);
   fx->err = (struct lb_error)LB_ERROR_INIT;
 }

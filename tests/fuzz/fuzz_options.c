@@ -11,6 +11,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* The fuzzer learns the secret from comparisons; an input that has it proves nothing. */
+static bool knows_secret(const uint8_t *data, size_t size) {
+  struct lb_str input = {(const char *)data, size};
+  return lb_str_find_nocase(input, LB_STR("SeCrE")) != SIZE_MAX;
+}
+
 static void require(bool holds) {
   if (!holds) __builtin_trap();
 }
@@ -106,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const char *const heads[] = {"", "lakebeat://token:" SECRET "@",
                                       "databricks://user:" SECRET "@", ""};
   static char text[TEXT_MAX + 64];
-  if (size == 0 || size > TEXT_MAX) return 0;
+  if (size == 0 || size > TEXT_MAX || knows_secret(data, size)) return 0;
   int mode = data[0] % 4;
   size_t len = lb_str_copy(text, sizeof(text), lb_str_from(heads[mode]));
   memcpy(text + len, data + 1, size - 1);

@@ -11,6 +11,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* The fuzzer learns the secret from comparisons; an input that has it proves nothing. */
+static bool knows_secret(const uint8_t *data, size_t size) {
+  struct lb_str input = {(const char *)data, size};
+  return lb_str_find_nocase(input, LB_STR("SeCrE")) != SIZE_MAX;
+}
+
 static void require(bool holds) {
   if (!holds) __builtin_trap();
 }
@@ -54,7 +60,7 @@ static size_t with_secret(char *text, struct lb_str head, uint8_t form,
   size_t len = 0;
   for (size_t i = 0; i < LB_ARRAY_LEN(parts); i++) {
     for (size_t k = 0; k < parts[i].len; k++) {
-      if (parts[i].data[k] != '\0') text[len++] = parts[i].data[k];
+      text[len++] = parts[i].data[k] != '\0' ? parts[i].data[k] : '~';
     }
   }
   text[len] = '\0';
@@ -77,7 +83,7 @@ static void check_error(const char *text, size_t len, uint8_t mode) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static char text[2 * INPUT_MAX];
-  if (size < 3 || size > INPUT_MAX) return 0;
+  if (size < 3 || size > INPUT_MAX || knows_secret(data, size)) return 0;
   struct lb_str rest = {(const char *)data + 3, size - 3};
   size_t middle = rest.len * data[0] / 256;
   struct lb_str head = {rest.data, middle};
