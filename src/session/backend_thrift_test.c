@@ -502,6 +502,25 @@ static void test_long_server_texts_are_cut(void **state) {
   exchange_reset(&ex);
 }
 
+/* A text as long as a page must not hold up the thread that reads it. */
+static void test_endless_server_texts_are_not_searched(void **state) {
+  (void)state;
+  static char text[200000];
+  struct exchange ex;
+  struct lb_error err = LB_ERROR_INIT;
+  struct lb_op_head head;
+  exchange_init(&ex);
+  memset(text, 'a', sizeof text);
+  lb_str_copy(text + 100000, 80, LB_STR(" Invalid OperationHandle SQLSTATE: 42P01 "));
+  struct lb_t_status status = failed(NULL, text);
+  status.error_message.len = sizeof text;
+  struct lb_t_execute_statement_resp resp = {.status = &status};
+  answer_struct(&ex, "ExecuteStatement", &lb_t_execute_statement_resp_desc, &resp);
+  LB_TEST_FAILS(LB_SERVER, backend->read_execute(ex.req, &head, &err), &err);
+  assert_string_equal(err.sqlstate, "HY000");
+  exchange_reset(&ex);
+}
+
 static void test_success_status_with_failed_state_is_a_failure(void **state) {
   (void)state;
   static const struct {
@@ -786,6 +805,7 @@ LB_TEST_MAIN(LB_TEST(test_open_leaves_the_classic_version_out),
              LB_TEST(test_execute_reply_still_running),
              LB_TEST(test_statement_errors_are_readable), LB_TEST(test_server_texts),
              LB_TEST(test_long_server_texts_are_cut),
+             LB_TEST(test_endless_server_texts_are_not_searched),
              LB_TEST(test_success_status_with_failed_state_is_a_failure),
              LB_TEST(test_http_failures),
              LB_TEST(test_http_text_comes_from_the_headers_without_secrets),

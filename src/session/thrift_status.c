@@ -4,7 +4,8 @@
 #include "base/log.h"
 
 #define SHOWN_BODY_BYTES 300u
-/* Of a server's text: how much is looked at, and how much an error shows. */
+/* Of a server's text: how much is looked at (a whole page of it would hold up the I/O
+ * thread for seconds), and how much an error shows. */
 #define READ_TEXT_BYTES 65536u
 #define SHOWN_TEXT_BYTES 700u
 #define JAVA_CLASS_MAX 200u
@@ -26,6 +27,7 @@ static const struct {
 };
 
 enum lb_status lb_thrift_lost_text(struct lb_str text) {
+  text.len = LB_MIN(text.len, READ_TEXT_BYTES);
   for (size_t i = 0; i < LB_ARRAY_LEN(lost_texts); i++) {
     if (lb_str_find_nocase(text, lost_texts[i].text) != SIZE_MAX)
       return lost_texts[i].status;
@@ -128,6 +130,7 @@ static struct lb_str class_of(struct lb_str text) {
 }
 
 static struct lb_str sqlstate_in(struct lb_str text) {
+  text.len = LB_MIN(text.len, READ_TEXT_BYTES);
   size_t at = lb_str_find(text, LB_STR("SQLSTATE: "));
   if (at == SIZE_MAX || text.len - at < 15) return (struct lb_str){NULL, 0};
   return (struct lb_str){text.data + at + 10, 5};
