@@ -66,6 +66,16 @@ static inline int lb_test_teardown(void **state) {
     _assert_true(cast_ptr_to_largest_integral_type(lb_ptr_), #ptr, __FILE__, __LINE__); \
   } while (0)
 
+/* As is a text that is not there. */
+#undef assert_string_equal
+#define assert_string_equal(a, b) \
+  do { \
+    const char *lb_a_ = (a), *lb_b_ = (b); \
+    lb_torture_tell(lb_a_ == NULL || lb_b_ == NULL); \
+    if (lb_a_ == NULL || lb_b_ == NULL) _fail(__FILE__, __LINE__); \
+    _assert_string_equal(lb_a_, lb_b_, __FILE__, __LINE__); \
+  } while (0)
+
 #define LB_TEST(fn) cmocka_unit_test_setup_teardown(fn, lb_test_setup, lb_test_teardown)
 #define LB_TEST_MAIN(...) \
   int main(int argc, char **argv) { \
