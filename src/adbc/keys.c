@@ -28,6 +28,10 @@ static const struct fixed_row fixed[] = {
      "partitions are not made one by one; leave it off"},
     {LB_SCOPE_STATEMENT, ADBC_INGEST_OPTION_TEMPORARY, "false",
      "tables that end with the session are not offered; ingest into a table and drop it"},
+    {LB_SCOPE_STATEMENT, ADBC_STATEMENT_OPTION_PROGRESS, NULL,
+     "the progress of an execution can only be read"},
+    {LB_SCOPE_STATEMENT, ADBC_STATEMENT_OPTION_MAX_PROGRESS, NULL,
+     "the progress of an execution can only be read"},
 };
 
 static const struct fixed_row *find_fixed(enum lb_option_scope scope, struct lb_str key) {

@@ -308,13 +308,28 @@ AdbcStatusCode lb_adbc_get_int(struct lb_adbc_object *obj, const char *name,
   return lb_adbc_finish(status, &err, error);
 }
 
+static enum lb_status get_fraction(struct lb_adbc_object *obj, const char *name,
+                                   const char *key, double *out, struct lb_error *err) {
+  struct lb_buf buf;
+  lb_buf_init(&buf, LB_MEM_MISC, VALUE_MAX_BYTES);
+  enum lb_status status = get(obj, name, key, &buf, err);
+  bool found = status == LB_OK &&
+               lb_str_to_double((struct lb_str){(const char *)buf.data, buf.len}, out);
+  lb_buf_reset(&buf);
+  if (status != LB_OK || found) return status;
+  int64_t number = 0;
+  LB_TRY(get_number(obj, name, key, &number, err));
+  *out = (double)number;
+  return LB_OK;
+}
+
 AdbcStatusCode lb_adbc_get_double(struct lb_adbc_object *obj, const char *name,
                                   const char *key, double *value,
                                   struct AdbcError *error) {
   if (value == NULL) return no_place(error);
   struct lb_error err = LB_ERROR_INIT;
-  int64_t number = 0;
-  enum lb_status status = get_number(obj, name, key, &number, &err);
-  if (status == LB_OK) *value = (double)number;
+  double number = 0;
+  enum lb_status status = get_fraction(obj, name, key, &number, &err);
+  if (status == LB_OK) *value = number;
   return lb_adbc_finish(status, &err, error);
 }

@@ -36,6 +36,12 @@ static enum lb_status get(struct lb_adbc_object *obj, struct lb_str key,
     lb_buf_append_text(out, query_id);
     return lb_buf_check(out, "an option", err);
   }
+  bool progress = lb_str_equal(key, LB_STR(ADBC_STATEMENT_OPTION_PROGRESS));
+  if (progress || lb_str_equal(key, LB_STR(ADBC_STATEMENT_OPTION_MAX_PROGRESS))) {
+    int ppm = progress ? (int)(lb_stmt_progress(statement->stmt) * 1e6) : 1000000;
+    lb_buf_appendf(out, "%d.%06d", ppm / 1000000, ppm % 1000000);
+    return lb_buf_check(out, "an option", err);
+  }
   if (row != NULL && row->id == LB_OPT_SERVER_KIND) {
     lb_buf_append_text(out, lb_server_kind_name(lb_session_kind(statement->sess)));
     return lb_buf_check(out, "an option", err);

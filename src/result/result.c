@@ -278,10 +278,19 @@ static void account(struct lb_result *res) {
 }
 
 static enum lb_status wait_ahead(struct lb_result *res, struct lb_error *err) {
+  int64_t limit_s = res->options.limit_s, deadline_ms = LB_NEVER_MS;
+  if (limit_s > 0) {
+    deadline_ms =
+        lb_ms_add(lb_io_now_ms(io_of(res)), limit_s * 1000 + LB_TIMEOUT_GRACE_MS);
+  }
   tell_reader(res, true);
   enum lb_status status = lb_call_slot_wait(res->maker ? res->maker : &res->slot,
-                                            &res->ahead->base, LB_NEVER_MS, err);
+                                            &res->ahead->base, deadline_ms, err);
   tell_reader(res, false);
+  if (status == LB_TIMEOUT && lb_io_now_ms(io_of(res)) >= deadline_ms) {
+    lb_error_append(err, " (option databricks.query_timeout_seconds = %lld)",
+                    (long long)limit_s);
+  }
   return status;
 }
 

@@ -15,7 +15,11 @@ struct lb_result_options {
   int64_t max_rows;
   int64_t max_bytes;
   bool prefetch;
+  int64_t limit_s; /* databricks.query_timeout_seconds; 0: none */
 };
+
+/* After the server's own time limit the client waits so much longer for it to say so. */
+#define LB_TIMEOUT_GRACE_MS 5000
 
 /* A first page that comes with the reply is smaller than later ones, so that the first
  * row is early; Databricks' own clients ask for as much. */

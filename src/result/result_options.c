@@ -3,9 +3,6 @@
 #include "result/result_internal.h"
 #include "session/session_internal.h"
 
-/* After the server's own time limit the client waits so much longer for it to say so. */
-#define TIMEOUT_GRACE_MS 5000
-
 static bool switched_off(void) {
   const char *word = lb_os_getenv("LAKEBEAT_HEARTBEAT");
   bool on = true;
@@ -50,6 +47,7 @@ enum lb_status lb_result_options_read(struct lb_session *sess, struct lb_options
   }
   out->max_rows = lb_options_int(opts, LB_OPT_MAX_ROWS_PER_FETCH);
   out->max_bytes = lb_options_int(opts, LB_OPT_MAX_BYTES_PER_FETCH);
+  out->limit_s = lb_options_int(opts, LB_OPT_QUERY_TIMEOUT);
   out->prefetch = lb_options_int(opts, LB_OPT_PREFETCH_PAGES) > 0;
   return LB_OK;
 }
@@ -60,7 +58,7 @@ enum lb_status lb_result_run(struct lb_execute_call *call, struct lb_options *op
   int64_t timeout_s = lb_options_int(opts, LB_OPT_QUERY_TIMEOUT);
   int64_t deadline_ms = LB_NEVER_MS;
   if (timeout_s > 0) {
-    deadline_ms = lb_ms_add(lb_io_now_ms(io), timeout_s * 1000 + TIMEOUT_GRACE_MS);
+    deadline_ms = lb_ms_add(lb_io_now_ms(io), timeout_s * 1000 + LB_TIMEOUT_GRACE_MS);
   }
   enum lb_status status = lb_call_run(slot, &call->base, deadline_ms, err);
   /* A call that was given up goes on and may not be looked at. */

@@ -3,11 +3,22 @@
 
 #include "result/verdict.h"
 
-static enum lb_status call_server(const struct lb_run *run, struct lb_execute_call **out,
+static enum lb_status create_call(const struct lb_run *run, struct lb_execute_call **out,
                                   struct lb_error *err) {
+  char *tags = NULL;
+  enum lb_server_kind kind = lb_session_kind(run->sess);
+  LB_TRY(lb_options_text(run->opts, LB_OPT_QUERY_TAGS, &tags, err));
+  if (tags && tags[0] && !lb_server_facts(kind)->query_tags) {
+    lb_free(tags);
+    return lb_error_set(err, LB_NOT_IMPLEMENTED,
+                        "option databricks.query_tags: servers of kind %s take no tags; "
+                        "leave it out",
+                        lb_server_kind_name(kind));
+  }
   struct lb_execute_params params = {
       .sql = run->sql,
-      .query_timeout_s = lb_options_int(run->opts, LB_OPT_QUERY_TIMEOUT),
+      .query_timeout_s = run->options->limit_s,
+      .query_tags = {tags, tags ? strlen(tags) : 0},
       .arrow = !lb_options_word_is(run->opts, LB_OPT_ARROW, "off"),
       .max_rows = run->options->max_rows,
       .max_bytes = LB_MIN(run->options->max_bytes, LB_DIRECT_MAX_BYTES),
@@ -15,9 +26,21 @@ static enum lb_status call_server(const struct lb_run *run, struct lb_execute_ca
       .param_count = run->param_count,
       .own = run->own,
   };
+  enum lb_status status = lb_execute_create(run->sess, &params, out, err);
+  lb_free(tags);
+  return status;
+}
+
+static enum lb_status call_server(const struct lb_run *run, struct lb_execute_call **out,
+                                  struct lb_error *err) {
   struct lb_execute_call *call;
-  LB_TRY(lb_execute_create(run->sess, &params, &call, err));
+  LB_TRY(create_call(run, &call, err));
+  if (run->running) run->running(run->ctx, call, 0);
   enum lb_status status = lb_result_run(call, run->opts, run->slot, err);
+  if (run->running) {
+    double progress = atomic_load(&call->progress_ppm) / 1e6;
+    run->running(run->ctx, NULL, status == LB_OK ? 1 : progress);
+  }
   if (status != LB_OK) {
     lb_verdict_name_statement(run->sql, err);
     lb_call_release(&call->base);

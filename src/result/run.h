@@ -18,6 +18,10 @@ struct lb_run {
   int32_t param_count;
   bool own;    /* the driver made the statement itself */
   bool wanted; /* false: the result is closed at once and *res stays NULL */
+  /* Told what runs, for whoever asks how far it is, and with call NULL how far it came.
+   * NULL: nobody asks. */
+  void (*running)(void *ctx, struct lb_execute_call *call, double progress);
+  void *ctx;
 };
 
 struct lb_ran {

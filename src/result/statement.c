@@ -21,6 +21,8 @@ struct lb_stmt {
     struct lb_series *series LB_GUARDED_BY(mu); /* in place of latest, stats, query_id */
     struct lb_hb_stats *stats LB_GUARDED_BY(mu);
     uint64_t latest_turn LB_GUARDED_BY(mu); /* of the execution that made latest */
+    struct lb_execute_call *running LB_GUARDED_BY(mu);
+    double progress LB_GUARDED_BY(mu);
     char query_id[40] LB_GUARDED_BY(mu);
   } synced;
 };
@@ -143,6 +145,28 @@ static void end_former(struct lb_stmt *stmt) {
   lb_series_release(series);
 }
 
+/* What runs, for whoever asks how far it is; NULL: nothing does. */
+static void set_running(void *ctx, struct lb_execute_call *call, double progress) {
+  struct lb_stmt *stmt = ctx;
+  if (call) lb_call_retain(&call->base);
+  lb_mutex_lock(&stmt->synced.mu);
+  struct lb_execute_call *old = stmt->synced.running;
+  stmt->synced.running = call;
+  stmt->synced.progress = progress;
+  lb_mutex_unlock(&stmt->synced.mu);
+  if (old) lb_call_release(&old->base);
+}
+
+double lb_stmt_progress(struct lb_stmt *stmt) {
+  lb_mutex_lock(&stmt->synced.mu);
+  double progress = stmt->synced.progress;
+  if (stmt->synced.running) {
+    progress = atomic_load(&stmt->synced.running->progress_ppm) / 1e6;
+  }
+  lb_mutex_unlock(&stmt->synced.mu);
+  return progress;
+}
+
 static enum lb_status check_text(const struct lb_stmt *stmt, struct lb_error *err) {
   if (stmt->sql.len > 0) return LB_OK;
   return lb_error_set(err, LB_INVALID_STATE,
@@ -163,6 +187,8 @@ static enum lb_status execute(struct lb_stmt *stmt, uint64_t turn, struct lb_res
       .parent_stats = stmt->parent_stats,
       .sql = {(const char *)stmt->sql.data, stmt->sql.len},
       .wanted = out != NULL,
+      .running = set_running,
+      .ctx = stmt,
   };
   struct lb_ran ran = {0};
   enum lb_status status = lb_run(&run, &ran, err);
@@ -220,6 +246,7 @@ static enum lb_status begin_series(struct lb_stmt *stmt, uint64_t turn,
   /* Before it runs, so that it can be cancelled. */
   replace_latest(stmt, turn, NULL, NULL, *out);
   stmt->binding_used = true;
+  set_running(stmt, NULL, 0);
   return LB_OK;
 }
 
@@ -236,6 +263,7 @@ enum lb_status lb_stmt_execute_bound(struct lb_stmt *stmt, struct lb_series **ou
                  ? lb_series_ingest(series, stmt->binding, &rows, err)
                  : lb_series_start(series, sql, stmt->binding, out != NULL, &rows, err);
   }
+  if (status == LB_OK) set_running(stmt, NULL, 1);
   if (lb_call_slot_leave(&stmt->slot)) {
     if (series) {
       lb_series_cancel(series);

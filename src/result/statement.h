@@ -48,6 +48,9 @@ bool lb_stmt_cancel(struct lb_stmt *stmt);
 /* Counters of the latest result, also after its end (retained; NULL before the first
  * execution). Any thread. */
 struct lb_hb_stats *lb_stmt_stats(struct lb_stmt *stmt);
+/* How far the latest execution is, 0 to 1, as the server tells; of one that does not tell
+ * 0 until it has finished. Any thread. */
+double lb_stmt_progress(struct lb_stmt *stmt);
 /* Id of the latest execution, also of a failed one; "" while none is known. Any
  * thread. */
 void lb_stmt_query_id(struct lb_stmt *stmt, char out[40]);

@@ -62,7 +62,8 @@ struct lb_execute_params {
   bool own; /* made by the driver: an answer that nobody asked for by this text */
   int64_t query_timeout_s;
   bool arrow;
-  int64_t max_rows; /* of a page that comes with the reply */
+  struct lb_str query_tags; /* "key:value,..."; len 0: none */
+  int64_t max_rows;         /* of a page that comes with the reply */
   int64_t max_bytes;
   /* Where lb_server_takes_parameters says so; NULL: none. */
   const struct lb_param *params;
@@ -108,6 +109,7 @@ struct lb_op_head {
   bool has_metadata;
   bool has_rows;         /* a page of rows came along */
   int64_t modified_rows; /* -1 not told */
+  double progress;       /* of a live operation, 0 to 1; below 0: not told */
 };
 
 /* Everything in an execute or fetch reply, as views on the body and the arena. */
@@ -176,10 +178,16 @@ struct lb_backend {
   /* The reply of an execution or of a catalog call. */
   enum lb_status (*read_execute)(const struct lb_request *req, struct lb_op_head *out,
                                  struct lb_error *err);
-  enum lb_status (*build_poll)(const struct lb_op_handle *handle, struct lb_request *req,
-                               struct lb_error *err);
+  /* progress: the reply should tell it. */
+  enum lb_status (*build_poll)(const struct lb_op_handle *handle, bool progress,
+                               struct lb_request *req, struct lb_error *err);
   enum lb_status (*read_poll)(const struct lb_request *req, struct lb_op_head *out,
                               struct lb_error *err);
+  /* Makes req what old was, of whose session the server knows nothing (any more), for
+   * another session; takes old's body. */
+  enum lb_status (*build_again)(struct lb_request *old, const struct lb_server *lost,
+                                const struct lb_server *server, struct lb_request *req,
+                                struct lb_error *err);
   enum lb_status (*build_metadata)(const struct lb_op_handle *handle,
                                    struct lb_request *req, struct lb_error *err);
   /* Whether the reply holds metadata; the data itself is read by read_data. */

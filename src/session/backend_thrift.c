@@ -203,7 +203,7 @@ static void drop_failed_parts(const struct lb_t_spark_direct_results *direct,
 
 static enum lb_status read_execute(const struct lb_request *req, struct lb_op_head *out,
                                    struct lb_error *err) {
-  *out = (struct lb_op_head){.modified_rows = -1, .state = LB_OP_LIVE};
+  *out = (struct lb_op_head){.modified_rows = -1, .progress = -1, .state = LB_OP_LIVE};
   struct lb_arena arena;
   lb_arena_init(&arena, LB_MEM_WIRE, HEAD_ARENA_BYTES);
   struct lb_t_execute_statement_resp resp = {0};
@@ -235,7 +235,7 @@ done:
 
 static enum lb_status read_poll(const struct lb_request *req, struct lb_op_head *out,
                                 struct lb_error *err) {
-  *out = (struct lb_op_head){.modified_rows = -1, .state = LB_OP_UNKNOWN};
+  *out = (struct lb_op_head){.modified_rows = -1, .progress = -1, .state = LB_OP_UNKNOWN};
   struct lb_arena arena;
   lb_arena_init(&arena, LB_MEM_WIRE, HEAD_ARENA_BYTES);
   struct lb_t_get_operation_status_resp resp = {0};
@@ -415,6 +415,7 @@ const struct lb_backend lb_backend_thrift = {
     .build_execute = lb_thrift_build_execute,
     .build_catalog = lb_thrift_build_catalog,
     .read_execute = read_execute,
+    .build_again = lb_thrift_build_again,
     .build_poll = lb_thrift_build_poll,
     .read_poll = read_poll,
     .build_metadata = lb_thrift_build_metadata,

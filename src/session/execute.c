@@ -2,7 +2,9 @@
 /* The procedure, each step on the I/O thread:
  *  1. Send ExecuteStatement. It is never repeated unless the server provably did not
  *     get it or refused it (429, 503). A catalog call takes the same way, and may be
- *     repeated.
+ *     repeated. A server that does not know the session has not run it: where no
+ *     statement has changed the session, it is opened anew (reopen.c) and the statement
+ *     sent again, once.
  *  2. While the operation lives, poll. Servers block in a status call for some
  *     seconds, so the next poll follows at once; from one that answers at once the
  *     polls back off from POLL_FIRST_MS, doubling, to POLL_MOST_MS.
@@ -15,6 +17,7 @@
 #include "session/execute.h"
 
 #include "session/session_internal.h"
+#include "session/sql_state.h"
 
 #define POLL_FIRST_MS 10
 #define POLL_MOST_MS 1000
@@ -82,7 +85,10 @@ static void send_step(struct lb_execute_call *call, struct lb_io *io, bool metad
   enum lb_status status = lb_session_request(call->op->sess, &req, &err);
   if (status == LB_OK) {
     status = metadata ? backend_of(call)->build_metadata(&call->op->handle, req, &err)
-                      : backend_of(call)->build_poll(&call->op->handle, req, &err);
+                      : backend_of(call)->build_poll(
+                            &call->op->handle,
+                            lb_server_facts(lb_session_kind(call->op->sess))->progress,
+                            req, &err);
   }
   if (status != LB_OK) {
     lb_request_release(req);
@@ -141,6 +147,49 @@ static void advance(struct lb_execute_call *call, struct lb_io *io, bool waited)
   }
 }
 
+/* The session is there again, or cannot be had. */
+static void session_reopened(struct lb_reopen *wait, struct lb_io *io,
+                             enum lb_status status, struct lb_error *err) {
+  struct lb_execute_call *call = LB_CONTAINER_OF(wait, struct lb_execute_call, reopen);
+  struct lb_session *sess = call->op->sess;
+  struct lb_request *req = NULL;
+  call->reopening = false;
+  if (status == LB_OK) status = lb_session_request(sess, &req, err);
+  if (status == LB_OK) {
+    const struct lb_server *lost = call->server;
+    call->server = lb_session_server(sess);
+    status = backend_of(call)->build_again(call->req, lost, call->server, req, err);
+  }
+  if (status != LB_OK) {
+    lb_request_release(req);
+    exec_end(call, io, status, err);
+    return;
+  }
+  start_request(call, io, req, exec_answered);
+}
+
+/* The server does not know the session, so nothing has run. True: it is opened anew, and
+ * the call goes on after that. */
+static bool reopen(struct lb_execute_call *call, struct lb_io *io, enum lb_status status,
+                   struct lb_error *err) {
+  bool lost = status == LB_SESSION_LOST ||
+              (status == LB_RESULT_LOST && call->req->http_status == 404);
+  if (!lost || call->head.has_handle || call->reopened) return false;
+  if (lb_call_abandoned(&call->base)) return false;
+  if (call->op->sess->owned.has_state) {
+    lb_error_append(err,
+                    "; the session has expired and is not opened anew, because a "
+                    "statement has changed its state (USE, SET, a temporary view or the "
+                    "like): open a new connection");
+    return false;
+  }
+  call->reopened = call->reopening = true;
+  call->reopen.done = session_reopened;
+  lb_list_init(&call->reopen.node);
+  lb_session_reopen(call->op->sess, io, call->server, &call->reopen);
+  return true;
+}
+
 static void exec_answered(struct lb_request *req, struct lb_io *io) {
   struct lb_execute_call *call = req->ctx;
   struct lb_error err = LB_ERROR_INIT;
@@ -150,6 +199,9 @@ static void exec_answered(struct lb_request *req, struct lb_io *io) {
   } else {
     lb_error_copy(&err, &req->err);
   }
+  if (status != LB_OK && reopen(call, io, status, &err)) return;
+  bool refused = status != LB_OK && !call->head.has_handle && !req->received_unknown;
+  if (call->changes_session && !refused) call->op->sess->owned.has_state = true;
   /* The handle counts even when the rest of the reply could not be read. */
   if (call->head.has_handle) {
     lb_op_set_handle(call->op, &call->head.handle);
@@ -184,6 +236,9 @@ static void poll_answered(struct lb_request *req, struct lb_io *io) {
   lb_op_confirmed(call->op, LB_RPC_STATUS, req->sent_ms, now_ms);
   call->head.state = head.state;
   call->head.failure = head.failure;
+  if (head.progress >= 0) {
+    atomic_store(&call->progress_ppm, (int)(LB_MIN(head.progress, 1.0) * 1e6));
+  }
   if (head.modified_rows >= 0) call->head.modified_rows = head.modified_rows;
   advance(call, io, now_ms - req->sent_ms > LONG_POLL_MS);
 }
@@ -213,6 +268,13 @@ static void exec_begin(struct lb_call *base, struct lb_io *io) {
 
 static void exec_abandon(struct lb_call *base, struct lb_io *io) {
   struct lb_execute_call *call = exec_of(base);
+  if (call->reopening) {
+    struct lb_error err = LB_ERROR_INIT;
+    lb_session_reopen_leave(call->op->sess, io, &call->reopen);
+    lb_error_set(&err, LB_CANCELLED, "the statement was cancelled");
+    exec_end(call, io, LB_CANCELLED, &err);
+    return;
+  }
   if (call->req->done == exec_answered && !call->op->has_handle) {
     lb_request_orphan(io, call->req);
     return;
@@ -242,6 +304,7 @@ static enum lb_status exec_create(struct lb_session *sess, enum lb_op_origin ori
   lb_buf_init(&call->execute_reply, LB_MEM_IO, SIZE_MAX);
   lb_buf_init(&call->metadata_reply, LB_MEM_IO, SIZE_MAX);
   lb_timer_init(&call->timer, poll_due);
+  atomic_init(&call->progress_ppm, 0);
   call->head = (struct lb_op_head){.state = LB_OP_LIVE, .modified_rows = -1};
   enum lb_status status = lb_call_init(&call->base, &exec_ops, sess->io, err);
   if (status != LB_OK) {
@@ -254,6 +317,7 @@ static enum lb_status exec_create(struct lb_session *sess, enum lb_op_origin ori
     lb_call_release(&call->base);
     return status;
   }
+  call->server = lb_session_server(sess);
   *out = call;
   return LB_OK;
 }
@@ -277,8 +341,9 @@ enum lb_status lb_execute_create(struct lb_session *sess,
   struct lb_execute_call *call;
   LB_TRY(exec_create(sess, LB_OP_STATEMENT, &call, err));
   call->op->own = params->own;
+  call->changes_session = lb_sql_changes_session(params->sql);
   enum lb_status status =
-      sess->backend->build_execute(&sess->server, params, call->req, err);
+      sess->backend->build_execute(call->server, params, call->req, err);
   return exec_built(call, status, out);
 }
 
@@ -290,6 +355,6 @@ enum lb_status lb_execute_create_catalog(struct lb_session *sess,
   LB_TRY(exec_create(sess, LB_OP_METADATA, &call, err));
   call->op->own = true;
   enum lb_status status =
-      sess->backend->build_catalog(&sess->server, params, call->req, err);
+      sess->backend->build_catalog(call->server, params, call->req, err);
   return exec_built(call, status, out);
 }

@@ -8,6 +8,7 @@
 
 #include "io/call.h"
 #include "session/operation.h"
+#include "session/reopen.h"
 
 struct lb_execute_call {
   struct lb_call base;
@@ -21,7 +22,14 @@ struct lb_execute_call {
   bool metadata_failed; /* metadata_err says why; rows may be readable all the same */
   struct lb_error metadata_err;
 
+  atomic_int progress_ppm; /* of the whole, in millionths; any thread */
+
   /* I/O thread. */
+  const struct lb_server *server; /* the session's handle that the request names */
+  struct lb_reopen reopen;
+  bool reopening; /* waits for the session to be opened anew */
+  bool reopened;  /* once is enough */
+  bool changes_session;
   struct lb_request *req;
   struct lb_timer timer;
   int64_t poll_delay_ms;

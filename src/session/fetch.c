@@ -78,8 +78,8 @@ enum lb_status lb_fetch_create(struct lb_op *op, const struct lb_fetch_params *p
   call->params = *params;
   status = lb_session_request(sess, &call->req, err);
   if (status == LB_OK) {
-    status =
-        sess->backend->build_fetch(&sess->server, &op->handle, params, call->req, err);
+    status = sess->backend->build_fetch(lb_session_server(sess), &op->handle, params,
+                                        call->req, err);
   }
   if (status != LB_OK) {
     lb_call_release(&call->base);

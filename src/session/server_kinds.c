@@ -85,6 +85,7 @@ static const struct {
                     .max_parameters = 255,
                     .timestamp_is_instant = true,
                     .zone_query = CURRENT_ZONE,
+                    .query_tags = true, /* sent by the vendor's drivers, 2026 */
                 },
         },
     [LB_KIND_SPARK] =
@@ -128,6 +129,7 @@ static const struct {
                      * there since 3.1; this is the type that has one. */
                     .zone_query = "SELECT CAST(CAST(current_timestamp() AS TIMESTAMP "
                                   "WITH LOCAL TIME ZONE) AS STRING)",
+                    .progress = true, /* seen in replies of Hive 4.0.1 */
                 },
         },
     [LB_KIND_KYUUBI] =

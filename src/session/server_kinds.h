@@ -76,6 +76,8 @@ struct lb_server_facts {
   bool reliable_has_more; /* hasMoreRows can be believed */
   bool start_row_offset;  /* replies carry real offsets */
   bool ask_schema_after_finish_only;
+  bool progress;   /* status replies tell how far an operation is, when asked */
+  bool query_tags; /* statements carry tags of the user's */
   struct lb_catalog_facts catalog;
   /* Protocol version from which parameters travel beside a statement; 0: they have to be
    * written into its text. */

@@ -11,15 +11,10 @@
  *     closed and opened once more in that form. */
 #include "session/session_internal.h"
 
-#define CONF_LIMIT 256
-
 struct open_call {
   struct lb_call base;
   struct lb_session *sess; /* becomes the caller's when the call succeeds */
   struct lb_options *opts;
-  struct lb_open_params params;
-  struct lb_conf confs[CONF_LIMIT];
-  struct lb_arena arena; /* texts of params */
   struct lb_request *req;
   enum lb_server_kind stated_kind;
 };
@@ -38,6 +33,8 @@ static void session_free(struct lb_session *sess) {
   lb_auth_release(sess->auth);
   lb_cond_destroy(&sess->info.cond);
   lb_mutex_destroy(&sess->info.mu);
+  lb_arena_reset(&sess->recipe.arena);
+  lb_reopened_free(sess);
   lb_wipe(&sess->server, sizeof sess->server);
   lb_free(sess);
 }
@@ -57,12 +54,13 @@ static void end_answered(struct lb_request *req, struct lb_io *io) {
   lb_session_drop(sess);
 }
 
-static void end_session(struct lb_io_task *task, struct lb_io *io) {
-  struct lb_session *sess = LB_CONTAINER_OF(task, struct lb_session, end_task);
+void lb_session_send_end(struct lb_session *sess, struct lb_io *io) {
   struct lb_error err = LB_ERROR_INIT;
   struct lb_request *req = NULL;
   enum lb_status status = lb_session_request(sess, &req, &err);
-  if (status == LB_OK) status = sess->backend->build_end(&sess->server, req, &err);
+  if (status == LB_OK) {
+    status = sess->backend->build_end(lb_session_server(sess), req, &err);
+  }
   if (status == LB_OK) {
     req->ctx = sess;
     req->done = end_answered;
@@ -74,6 +72,12 @@ static void end_session(struct lb_io_task *task, struct lb_io *io) {
     lb_session_drop(sess);
   }
   lb_request_release(req);
+}
+
+static void end_session(struct lb_io_task *task, struct lb_io *io) {
+  struct lb_session *sess = LB_CONTAINER_OF(task, struct lb_session, end_task);
+  sess->owned.ended = true;
+  lb_session_send_end(sess, io);
 }
 
 void lb_session_hold(struct lb_session *sess) {
@@ -123,7 +127,6 @@ static void open_destroy(struct lb_call *base) {
   struct open_call *call = open_of(base);
   lb_session_release(call->sess);
   lb_options_release(call->opts);
-  lb_arena_reset(&call->arena);
   lb_free(call);
 }
 
@@ -144,7 +147,8 @@ static enum lb_status open_send(struct open_call *call, struct lb_request *req,
 static enum lb_status send_open(struct open_call *call, struct lb_error *err) {
   struct lb_request *req;
   LB_TRY(lb_session_request(call->sess, &req, err));
-  enum lb_status status = call->sess->backend->build_open(&call->params, req, err);
+  enum lb_status status =
+      call->sess->backend->build_open(&call->sess->recipe.params, req, err);
   if (status != LB_OK) {
     lb_request_release(req);
     return status;
@@ -183,8 +187,10 @@ static const struct lb_call_ops open_ops = {
 
 static bool wants_hive_form(const struct open_call *call) {
   return call->sess->server.kind != LB_KIND_DATABRICKS &&
-         call->stated_kind == LB_KIND_AUTO && call->params.kind == LB_KIND_AUTO &&
-         (call->params.conf_count > 0 || call->params.schema.data);
+         call->stated_kind == LB_KIND_AUTO &&
+         call->sess->recipe.params.kind == LB_KIND_AUTO &&
+         (call->sess->recipe.params.conf_count > 0 ||
+          call->sess->recipe.params.schema.data);
 }
 
 /* Step 4: ends the session that was opened to learn the kind. */
@@ -204,7 +210,7 @@ static enum lb_status kind_known(struct open_call *call, struct lb_io *io,
                                  struct lb_error *err) {
   struct lb_session *sess = call->sess;
   if (wants_hive_form(call)) {
-    call->params.kind = sess->server.kind;
+    call->sess->recipe.params.kind = sess->server.kind;
     return send_reopen(call, err);
   }
   lb_log(lb_io_log(io), LB_LOG_DEBUG, "session", "session open on %s: %s, protocol %d",
@@ -249,7 +255,7 @@ static enum lb_status open_read(struct open_call *call, struct lb_request *req,
   int32_t again = -1;
   struct lb_server server = {.kind = LB_KIND_AUTO};
   enum lb_status status =
-      sess->backend->read_open(req, &call->params, &server, &again, err);
+      sess->backend->read_open(req, &call->sess->recipe.params, &server, &again, err);
   static const uint8_t none[16];
   if (memcmp(server.guid, none, sizeof none) != 0) {
     sess->server = server;
@@ -257,7 +263,7 @@ static enum lb_status open_read(struct open_call *call, struct lb_request *req,
   }
   if (lb_call_abandoned(&call->base)) return LB_CANCELLED;
   if (status == LB_PROTOCOL && again >= 0) {
-    call->params.hive_protocol = again;
+    call->sess->recipe.params.hive_protocol = again;
     return send_open(call, err);
   }
   if (status != LB_OK) return status;
@@ -323,16 +329,16 @@ static void reopen_answered(struct lb_request *req, struct lb_io *io) {
 static enum lb_status collect_conf(void *ctx, struct lb_str name, struct lb_str value,
                                    struct lb_error *err) {
   struct open_call *call = ctx;
-  if (call->params.conf_count == CONF_LIMIT) {
+  if (call->sess->recipe.params.conf_count == LB_CONFS_MAX) {
     return lb_error_set(err, LB_INVALID_ARGUMENT,
-                        "more than %d options databricks.session_conf.*", CONF_LIMIT);
+                        "more than %d options databricks.session_conf.*", LB_CONFS_MAX);
   }
-  struct lb_conf *conf = &call->confs[call->params.conf_count];
-  char *name_copy = lb_arena_strdup(&call->arena, name);
-  char *value_copy = lb_arena_strdup(&call->arena, value);
+  struct lb_conf *conf = &call->sess->recipe.confs[call->sess->recipe.params.conf_count];
+  char *name_copy = lb_arena_strdup(&call->sess->recipe.arena, name);
+  char *value_copy = lb_arena_strdup(&call->sess->recipe.arena, value);
   if (!name_copy || !value_copy) return lb_error_oom(err, "the session settings");
   *conf = (struct lb_conf){{name_copy, name.len}, {value_copy, value.len}};
-  call->params.conf_count++;
+  call->sess->recipe.params.conf_count++;
   return LB_OK;
 }
 
@@ -343,7 +349,7 @@ static enum lb_status option_str(struct open_call *call, enum lb_option_id id,
   *out = (struct lb_str){NULL, 0};
   if (!text) return LB_OK;
   size_t len = strlen(text);
-  char *copy = lb_arena_strdup(&call->arena, (struct lb_str){text, len});
+  char *copy = lb_arena_strdup(&call->sess->recipe.arena, (struct lb_str){text, len});
   lb_free(text);
   if (!copy) return lb_error_oom(err, "an option");
   if (len > 0) *out = (struct lb_str){copy, len};
@@ -424,6 +430,12 @@ static enum lb_status session_create(struct lb_io *io, struct lb_options *opts,
   atomic_init(&sess->refs, 1);
   sess->io = io;
   sess->backend = &lb_backend_thrift;
+  atomic_init(&sess->current, &sess->server);
+  lb_arena_init(&sess->recipe.arena, LB_MEM_MISC, 1024 * 1024);
+  sess->recipe.params.confs = sess->recipe.confs;
+  sess->recipe.params.hive_protocol = -1;
+  lb_list_init(&sess->owned.waiting);
+  lb_list_init(&sess->owned.later);
   struct lb_target target = {0};
   enum lb_status status = lb_mutex_init(&sess->info.mu, err);
   if (status == LB_OK) {
@@ -458,15 +470,12 @@ static enum lb_status open_call_create(struct lb_io *io, struct lb_options *opts
   }
   lb_options_retain(opts);
   call->opts = opts;
-  lb_arena_init(&call->arena, LB_MEM_MISC, 1024 * 1024);
-  call->params.confs = call->confs;
-  call->params.hive_protocol = -1;
   status = session_create(io, opts, &call->sess, err);
   if (status == LB_OK) {
-    status = option_str(call, LB_OPT_CATALOG, &call->params.catalog, err);
+    status = option_str(call, LB_OPT_CATALOG, &call->sess->recipe.params.catalog, err);
   }
   if (status == LB_OK)
-    status = option_str(call, LB_OPT_SCHEMA, &call->params.schema, err);
+    status = option_str(call, LB_OPT_SCHEMA, &call->sess->recipe.params.schema, err);
   if (status == LB_OK) status = lb_options_each_conf(opts, collect_conf, call, err);
   struct lb_str kind = {NULL, 0};
   if (status == LB_OK) status = option_str(call, LB_OPT_SERVER_KIND, &kind, err);
@@ -475,7 +484,7 @@ static enum lb_status open_call_create(struct lb_io *io, struct lb_options *opts
     return status;
   }
   if (!lb_server_kind_parse(kind, &call->stated_kind)) call->stated_kind = LB_KIND_AUTO;
-  call->params.kind = call->stated_kind;
+  call->sess->recipe.params.kind = call->stated_kind;
   *out = call;
   return LB_OK;
 }
@@ -536,7 +545,8 @@ static void info_begin(struct lb_call *base, struct lb_io *io) {
   struct lb_request *req = NULL;
   enum lb_status status = lb_session_request(call->sess, &req, &err);
   if (status == LB_OK) {
-    status = call->sess->backend->build_info(&call->sess->server, call->info, req, &err);
+    status = call->sess->backend->build_info(lb_session_server(call->sess), call->info,
+                                             req, &err);
   }
   if (status != LB_OK) {
     lb_request_release(req);

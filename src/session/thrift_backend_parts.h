@@ -36,7 +36,11 @@ enum lb_status lb_thrift_build_catalog(const struct lb_server *server,
                                        const struct lb_catalog_params *params,
                                        struct lb_request *req,
                                        struct lb_error *err) LB_MUST_USE;
-enum lb_status lb_thrift_build_poll(const struct lb_op_handle *handle,
+enum lb_status lb_thrift_build_again(struct lb_request *old, const struct lb_server *lost,
+                                     const struct lb_server *server,
+                                     struct lb_request *req,
+                                     struct lb_error *err) LB_MUST_USE;
+enum lb_status lb_thrift_build_poll(const struct lb_op_handle *handle, bool progress,
                                     struct lb_request *req,
                                     struct lb_error *err) LB_MUST_USE;
 enum lb_status lb_thrift_build_metadata(const struct lb_op_handle *handle,

@@ -205,6 +205,11 @@ enum lb_status lb_thrift_build_execute(const struct lb_server *server,
       .statement = params->sql,
       .run_async = LB_T_BOOL(true),
   };
+  struct lb_str tags_name = LB_STR("query_tags"), tags = params->query_tags;
+  if (tags.len > 0) {
+    msg.conf_overlay =
+        (struct lb_t_map){.set = true, .count = 1, .keys = &tags_name, .values = &tags};
+  }
   if (params->query_timeout_s > 0) msg.query_timeout = LB_T_I64(params->query_timeout_s);
   if (server->databricks_protocol) {
     msg.get_direct_results = &direct;
@@ -230,11 +235,37 @@ enum lb_status lb_thrift_build_execute(const struct lb_server *server,
   return status;
 }
 
-enum lb_status lb_thrift_build_poll(const struct lb_op_handle *handle,
+/* The handle stands in front of all else that may be of any length. */
+#define HANDLE_WITHIN_BYTES 256u
+
+enum lb_status lb_thrift_build_again(struct lb_request *old, const struct lb_server *lost,
+                                     const struct lb_server *server,
+                                     struct lb_request *req, struct lb_error *err) {
+  struct lb_str head = {(const char *)old->body.data,
+                        LB_MIN(old->body.len, (size_t)HANDLE_WITHIN_BYTES)};
+  struct lb_str guid = {(const char *)lost->guid, sizeof lost->guid};
+  struct lb_str secret = {(const char *)lost->secret, sizeof lost->secret};
+  size_t guid_at = lb_str_find(head, guid);
+  size_t secret_at = lb_str_find(head, secret);
+  if (guid_at == SIZE_MAX || secret_at == SIZE_MAX) {
+    return lb_error_set(err, LB_INTERNAL, "%s: the request names no session", old->what);
+  }
+  memcpy(old->body.data + guid_at, server->guid, sizeof server->guid);
+  memcpy(old->body.data + secret_at, server->secret, sizeof server->secret);
+  lb_buf_move(&req->body, &old->body);
+  req->what = old->what;
+  req->req_class = old->req_class;
+  req->repeat = old->repeat;
+  req->max_reply_bytes = old->max_reply_bytes;
+  return LB_OK;
+}
+
+enum lb_status lb_thrift_build_poll(const struct lb_op_handle *handle, bool progress,
                                     struct lb_request *req, struct lb_error *err) {
   struct wire_operation wire;
   struct lb_t_get_operation_status_req msg = {.operation_handle =
                                                   operation_handle(&wire, handle)};
+  if (progress) msg.get_progress_update = LB_T_BOOL(true);
   lb_thrift_as_control(req, LB_REPEAT_SAFE);
   return lb_thrift_write_request(req, "GetOperationStatus",
                                  &lb_t_get_operation_status_req_desc, &msg, err);
@@ -278,7 +309,7 @@ enum lb_status lb_thrift_build_probe(const struct lb_op_handle *handle,
   enum lb_status status;
   switch (params->probe) {
     case LB_PROBE_STATUS:
-      status = lb_thrift_build_poll(handle, req, err);
+      status = lb_thrift_build_poll(handle, false, req, err);
       break;
     case LB_PROBE_METADATA:
       status = lb_thrift_build_metadata(handle, req, err);

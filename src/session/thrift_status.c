@@ -343,6 +343,10 @@ void lb_thrift_judge_operation(const struct lb_t_get_operation_status_resp *resp
       resp->display_message.len > 0 ? resp->display_message : resp->error_message;
   out->modified_rows = resp->num_modified_rows.set ? resp->num_modified_rows.v : -1;
   out->has_state = resp->operation_state.set;
+  out->progress = -1;
+  if (resp->progress_update_response) {
+    out->progress = resp->progress_update_response->progressed_percentage.v;
+  }
   out->state = out->has_state ? state_of(resp->operation_state.v) : LB_OP_UNKNOWN;
   if (out->state == LB_OP_LIVE || out->state == LB_OP_FINISHED) return;
 

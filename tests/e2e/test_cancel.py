@@ -4,6 +4,7 @@ is told even when it has not yet said which operation it is."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -249,3 +250,106 @@ def test_cancel_while_connecting(w: Warehouse) -> None:
             AdbcConnection(db)
         assert "databricks.request_timeout_seconds" in str(caught.value)
         w.clear_faults()
+
+
+#: Where a statement is when it is cancelled or runs out of time: the RPC that does not answer,
+#: and what else has to be so that it is met.
+STAGES = {
+    "executing": ("databricks", "ExecuteStatement", {}),
+    "polling": ("databricks", "GetOperationStatus", {"direct_wait_ms": 0, "running_ms": 100}),
+    "describing": ("spark", "GetResultSetMetadata", {}),
+    "fetching": ("spark", "FetchResults", {}),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("kind", ["hang", "hold"])
+def test_cancel_at_every_stage(warehouse_of, stage: str, kind: str) -> None:
+    """The caller returns at once, nothing is left on the server, and the statement works on."""
+    personality, rpc, settings = STAGES[stage]
+    w = warehouse_of(personality)
+    if settings:
+        w.settings(**settings)
+    with connected(w) as conn, AdbcStatement(conn) as stmt:
+        w.fault(kind, {"rpc": rpc, "probe": False})
+        stmt.set_sql_query(SIXTY)
+
+        def read_all() -> list[int]:
+            read = execute(stmt)
+            try:
+                return read.rest()
+            finally:
+                read.release_stream()
+
+        task = Task(read_all)
+        held(w)
+        since = time.monotonic()
+        stmt.cancel()
+        cancelled(task, since)
+        w.release()
+        w.clear_faults()
+        w.wait("operations_open", 0, at_most=True, timeout=5)
+        w.wait("operations_open", 0, at_most=True, timeout=5)
+        assert len(read_all()) == 60
+
+
+def test_time_limit_at_every_stage(warehouse_of) -> None:
+    """The driver ends the wait when the server does not, a little after the limit."""
+    limit = {"databricks.query_timeout_seconds": "1"}
+    patient = {"databricks.request_timeout_seconds": "30"}
+    tasks = {}
+    with contextlib.ExitStack() as stack:
+        for stage, (personality, rpc, settings) in STAGES.items():
+            w = stack.enter_context(Warehouse(personality=personality, no_samples=True))
+            if settings:
+                w.settings(**settings)
+            conn = stack.enter_context(connected(w, patient, limit))
+            w.fault("hang", {"rpc": rpc, "probe": False}, times=0)
+
+            def read_all(conn: AdbcConnection = conn) -> list[int]:
+                with run(conn, SIXTY) as read:
+                    return read.rest()
+
+            tasks[stage] = Task(read_all)
+        for stage, task in tasks.items():
+            error = task.failure(15)
+            assert error.status_code == AdbcStatusCode.TIMEOUT, stage
+            assert "databricks.query_timeout_seconds" in str(error), stage
+
+
+def test_cancel_before_and_after(w: Warehouse) -> None:
+    """What is cancelled before it begins or after its end is not cancelled: it runs, or has."""
+    with connected(w) as conn, AdbcStatement(conn) as stmt:
+        stmt.set_sql_query("SELECT 1")
+        for _ in range(3):
+            with pytest.raises(Error) as caught:
+                stmt.cancel()
+            assert caught.value.status_code == AdbcStatusCode.INVALID_STATE
+            read = execute(stmt)
+            assert read.rest() == [1]
+            read.release_stream()
+
+
+def test_cancel_while_closing(w: Warehouse) -> None:
+    with connected(w, PAGED) as conn, AdbcStatement(conn) as stmt:
+        w.fault("hang", "CloseOperation", times=0)
+        read = execute(stmt, SIXTY)
+        assert read.rows(1) == [0]
+        read.release_stream()
+        held(w)
+        with pytest.raises(Error) as caught:
+            stmt.cancel()
+        assert caught.value.status_code == AdbcStatusCode.INVALID_STATE
+        w.clear_faults()
+        w.release()
+
+
+def test_cancel_of_a_call_on_the_connection(w: Warehouse) -> None:
+    with connected(w) as conn:
+        w.fault("hang", "GetInfo")
+        task = Task(conn.get_info)
+        held(w)
+        since = time.monotonic()
+        conn.cancel()
+        cancelled(task, since)
+        conn.get_info()

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a statement's text says of the session's state. Pure; any thread. */
+#ifndef LB_SESSION_SQL_STATE_H
+#define LB_SESSION_SQL_STATE_H
+
+#include "base/str.h"
+
+/* True when running sql may leave something in the session that a new one would not have:
+ * the current schema, settings, variables, temporary views. What is not known does. */
+bool lb_sql_changes_session(struct lb_str sql);
+/* The first word, without comments and parentheses before it; len 0: there is none. */
+struct lb_str lb_sql_first_word(struct lb_str sql);
+
+#endif
