@@ -30,6 +30,7 @@ extern "C" {
 /* Statements and their results; on the database, the connection or the statement. */
 #define LAKEBEAT_OPTION_QUERY_TIMEOUT_SECONDS "databricks.query_timeout_seconds"
 #define LAKEBEAT_OPTION_QUERY_TAGS "databricks.query_tags"
+#define LAKEBEAT_OPTION_VOLUME_ALLOWED_LOCAL_PATHS "databricks.volume.allowed_local_paths"
 #define LAKEBEAT_OPTION_ARROW "databricks.arrow"
 #define LAKEBEAT_OPTION_MAX_ROWS_PER_FETCH "databricks.max_rows_per_fetch"
 #define LAKEBEAT_OPTION_MAX_BYTES_PER_FETCH "databricks.max_bytes_per_fetch"

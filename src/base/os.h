@@ -58,6 +58,23 @@ void lb_os_close(int fd);
 /* Sets close-on-exec; used by curl's socket callback. */
 int lb_os_socket_cloexec(int domain, int type, int protocol);
 
+/* Files and folders. Descriptors are close-on-exec; -1 or false and *code (an errno
+ * value) on failure. Functions with _at take a name without a slash in an open folder and
+ * follow no link there. */
+int lb_os_folder_open(const char *path, int *code); /* follows links */
+int lb_os_folder_open_at(int folder, const char *name, int *code);
+/* For reading; EINVAL for what is no regular file. */
+int lb_os_file_open_at(int folder, const char *name, int64_t *size, int *code);
+/* For writing; fails when there is one. */
+int lb_os_file_create_at(int folder, const char *name, int *code);
+/* 0 at the end. */
+int64_t lb_os_file_read(int fd, void *dst, size_t cap, int *code);
+bool lb_os_file_write(int fd, const void *data, size_t len, int *code); /* all of it */
+bool lb_os_file_close(int fd, int *code);
+/* In one step; what was named `to` is gone. */
+bool lb_os_rename_at(int folder, const char *from, const char *to, int *code);
+void lb_os_unlink_at(int folder, const char *name);
+
 /* Registers child to run in the child after fork(). Handlers cannot be removed, so this
  * is called once per process. */
 enum lb_status lb_os_at_fork(void (*child)(void), struct lb_error *err) LB_MUST_USE;

@@ -44,10 +44,47 @@ static void touch(struct lb_transfer *t) {
   t->active_ms = t->io->clock.awake_ms(t->io->clock.ctx);
 }
 
+/* Only a good reply goes where the caller wants it; another one is kept for its error,
+ * as far as there is room. */
+static size_t to_pipe(struct lb_transfer *t, char *data, size_t len) {
+  long http_status = 0;
+  struct lb_buf *reply = &t->req->reply;
+  touch(t);
+  if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &http_status) != CURLE_OK) {
+    http_status = 0;
+  }
+  if (http_status != 200 || t->req->method != LB_METHOD_GET) {
+    lb_buf_append(reply, data, LB_MIN(len, reply->max - reply->len));
+    return len;
+  }
+  if (len > LB_PIPE_BYTES) { /* curl's buffers are smaller */
+    (void)lb_error_set(&t->attempt.fault, LB_INTERNAL, "%s: %zu bytes at once",
+                       t->req->what, len);
+    return stop_with_fault(t);
+  }
+  if (lb_pipe_push(t->req->pipe, data, len)) return len;
+  t->paused = true;
+  return CURL_WRITEFUNC_PAUSE;
+}
+
+void lb_attempt_resume(void *ctx) {
+  struct lb_transfer *t = ctx;
+  if (t->easy == NULL || !t->paused) return;
+  t->paused = false;
+  touch(t);
+  lb_transfer_connected(t); /* the deadlines change */
+  CURLcode code = curl_easy_pause(t->easy, CURLPAUSE_CONT);
+  if (code != CURLE_OK) {
+    lb_log(&t->io->log, LB_LOG_WARN, "io", "%s: going on failed: %s", t->req->what,
+           curl_easy_strerror(code));
+  }
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *ctx) {
   struct lb_transfer *t = ctx;
   struct lb_buf *reply = &t->req->reply;
   size_t len = size * count;
+  if (t->req->pipe != NULL) return to_pipe(t, data, len);
   touch(t);
   if (reply->len == 0 && t->content_length > 0) {
     /* on_header has compared the length with the limit. */
@@ -108,7 +145,10 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx) {
   int64_t length;
   if (lb_str_equal_nocase(name, LB_STR("content-length")) &&
       lb_str_to_i64(value, &length)) {
-    if (length > 0 && (uint64_t)length > t->req->max_reply_bytes) return too_large(t);
+    bool kept = t->req->pipe == NULL;
+    if (kept && length > 0 && (uint64_t)length > t->req->max_reply_bytes) {
+      return too_large(t);
+    }
     t->content_length = length;
   } else {
     keep_header(t, name, value);
@@ -125,6 +165,21 @@ static size_t on_read(char *dst, size_t size, size_t count, void *ctx) {
   t->attempt.body_whole = t->body_given == body->len;
   touch(t);
   return len;
+}
+
+static size_t on_read_pipe(char *dst, size_t size, size_t count, void *ctx) {
+  struct lb_transfer *t = ctx;
+  bool end = false;
+  size_t len = lb_pipe_pull(t->req->pipe, dst, size * count, &end);
+  touch(t);
+  t->body_given += len;
+  t->attempt.body_whole = (int64_t)t->body_given >= t->req->upload_bytes;
+  if (len > 0) return len;
+  if (!end) {
+    t->paused = true;
+    return CURL_READFUNC_PAUSE;
+  }
+  return t->attempt.body_whole ? 0 : CURL_READFUNC_ABORT;
 }
 
 static int on_seek(void *ctx, curl_off_t offset, int origin) {
@@ -217,6 +272,16 @@ static CURLcode set_http(struct lb_transfer *t, CURL *easy) {
   bool post = req->method == LB_METHOD_POST ||
               (req->method == LB_METHOD_AUTO && req->body.len > 0);
   if (req->method == LB_METHOD_DELETE) SET(CURLOPT_CUSTOMREQUEST, "DELETE");
+  if (req->method == LB_METHOD_PUT) {
+    t->attempt.body_whole = req->upload_bytes == 0;
+    SET(CURLOPT_UPLOAD, 1L);
+    SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)req->upload_bytes);
+    SET(CURLOPT_READFUNCTION, on_read_pipe);
+    SET(CURLOPT_READDATA, (void *)t);
+    SET(CURLOPT_SEEKFUNCTION, on_seek);
+    SET(CURLOPT_SEEKDATA, (void *)t);
+    return code;
+  }
   if (!post) return code;
   SET(CURLOPT_POST, 1L);
   SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
@@ -268,9 +333,19 @@ static enum lb_status add_headers(struct lb_transfer *t, struct lb_error *err) {
   const struct lb_endpoint *endpoint = t->req->endpoint;
   LB_TRY(add_header(t, "Expect:", err));
   LB_TRY(add_header(t, "Accept-Encoding: identity", err));
-  if (!endpoint->has_content_type) LB_TRY(add_header(t, "Content-Type:", err));
+  if (!endpoint->has_content_type && t->req->header_count == 0)
+    LB_TRY(add_header(t, "Content-Type:", err));
   for (size_t i = 0; i < LB_ENDPOINT_HEADERS_MAX && endpoint->headers[i] != NULL; i++) {
     LB_TRY(add_header(t, endpoint->headers[i], err));
+  }
+  for (size_t i = 0; i < t->req->header_count; i++) {
+    const char *line = t->req->header_lines[i];
+    size_t colon = lb_str_find(lb_str_from(line), LB_STR(":"));
+    if (colon == 0 || colon == SIZE_MAX || !lb_endpoint_header_safe(line, strlen(line))) {
+      return lb_error_set(err, LB_PROTOCOL, "%s: a header that was asked for is none",
+                          t->req->what);
+    }
+    LB_TRY(add_header(t, line, err));
   }
   return add_authorization(t, err);
 }
@@ -279,6 +354,11 @@ static void clear_attempt(struct lb_transfer *t) {
   t->attempt = (struct lb_attempt){.end = LB_ATTEMPT_CURL, .body_whole = true};
   t->curl_text[0] = '\0';
   t->body_given = 0;
+  t->paused = false;
+  if (t->req->pipe != NULL) {
+    t->req->pipe->wake = lb_attempt_resume;
+    t->req->pipe->wake_ctx = t;
+  }
   t->attempt_ms = lb_loop_now_ms(t->io);
   t->req->sent_ms = t->attempt_ms;
   touch(t);

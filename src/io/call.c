@@ -219,13 +219,24 @@ static void slot_empty(struct lb_call_slot *slot) {
   lb_call_release(call);
 }
 
-enum lb_status lb_call_run(struct lb_call_slot *slot, struct lb_call *call,
-                           int64_t deadline_ms, struct lb_error *err) {
+enum lb_status lb_call_slot_begin(struct lb_call_slot *slot, struct lb_call *call,
+                                  struct lb_error *err) {
   LB_TRY(slot_take(slot, call, err));
   lb_call_start(call);
+  return LB_OK;
+}
+
+enum lb_status lb_call_slot_end(struct lb_call_slot *slot, struct lb_call *call,
+                                int64_t deadline_ms, struct lb_error *err) {
   enum lb_status status = lb_call_wait(call, deadline_ms, err);
   slot_empty(slot);
   return status;
+}
+
+enum lb_status lb_call_run(struct lb_call_slot *slot, struct lb_call *call,
+                           int64_t deadline_ms, struct lb_error *err) {
+  LB_TRY(lb_call_slot_begin(slot, call, err));
+  return lb_call_slot_end(slot, call, deadline_ms, err);
 }
 
 enum lb_status lb_call_slot_wait(struct lb_call_slot *slot, struct lb_call *call,

@@ -107,6 +107,12 @@ bool lb_call_slot_leave(struct lb_call_slot *slot) LB_MUST_USE;
  */
 enum lb_status lb_call_run(struct lb_call_slot *slot, struct lb_call *call,
                            int64_t deadline_ms, struct lb_error *err) LB_MUST_USE;
+/* The two halves of lb_call_run, for a caller who has something to do in between. After
+ * a begin that succeeded the end has to follow. */
+enum lb_status lb_call_slot_begin(struct lb_call_slot *slot, struct lb_call *call,
+                                  struct lb_error *err) LB_MUST_USE;
+enum lb_status lb_call_slot_end(struct lb_call_slot *slot, struct lb_call *call,
+                                int64_t deadline_ms, struct lb_error *err) LB_MUST_USE;
 /* As lb_call_run for a call that was started before. */
 enum lb_status lb_call_slot_wait(struct lb_call_slot *slot, struct lb_call *call,
                                  int64_t deadline_ms, struct lb_error *err) LB_MUST_USE;

@@ -203,6 +203,20 @@ done:
   return status;
 }
 
+enum lb_status lb_endpoint_derive(const struct lb_endpoint *base, const char *url,
+                                  struct lb_endpoint **out, struct lb_error *err) {
+  struct lb_endpoint_options options = {
+      .url = url,
+      .ca_file = base->ca_file,
+      .insecure_skip_verify = base->insecure_skip_verify,
+      .user_agent = base->user_agent,
+      .connect_timeout_ms = base->connect_timeout_ms,
+      .request_timeout_ms = base->request_timeout_ms,
+      .retry_timeout_ms = base->retry_timeout_ms,
+  };
+  return lb_endpoint_create(&options, out, err);
+}
+
 void lb_endpoint_retain(struct lb_endpoint *endpoint) {
   atomic_fetch_add_explicit(&endpoint->refs, 1, memory_order_relaxed);
 }

@@ -36,6 +36,7 @@ void lb_request_retain(struct lb_request *req) {
 void lb_request_release(struct lb_request *req) {
   if (req == NULL) return;
   if (atomic_fetch_sub_explicit(&req->refs, 1, memory_order_acq_rel) != 1) return;
+  lb_pipe_release(req->pipe);
   lb_buf_reset(&req->body);
   lb_buf_reset(&req->reply);
   lb_endpoint_release(req->endpoint);

@@ -5,7 +5,8 @@
  *
  * Requests queue per host and class; each class has connections of its own (control 16,
  * fetch 64, probe 16..512 as lb_host_set_probe_limit says, download 16), so a stuck probe
- * delays nothing else. HTTP/1.1, no redirects, no Expect, no pause, identity encoding;
+ * delays nothing else. HTTP/1.1, no redirects, no Expect, identity encoding; paused only
+ * while a pipe is full or empty;
  * bodies of requests that may not be repeated come from a read callback whose seek fails,
  * so that libcurl cannot repeat them by itself. */
 #ifndef LB_IO_REQUEST_H
@@ -15,6 +16,7 @@
 
 #include "base/buf.h"
 #include "io/io.h"
+#include "io/pipe.h"
 
 enum lb_req_class {
   LB_REQ_CONTROL, /* open, execute, poll, metadata */
@@ -41,6 +43,7 @@ enum lb_method {
   LB_METHOD_AUTO, /* POST with a body, else GET */
   LB_METHOD_GET,
   LB_METHOD_POST,
+  LB_METHOD_PUT, /* of what comes through the pipe */
   LB_METHOD_DELETE,
 };
 
@@ -57,6 +60,11 @@ struct lb_endpoint_options {
 };
 struct lb_endpoint;
 enum lb_status lb_endpoint_create(const struct lb_endpoint_options *opts,
+                                  struct lb_endpoint **out,
+                                  struct lb_error *err) LB_MUST_USE;
+/* Another URL with base's certificates and deadlines, and without its headers. Errors do
+ * not tell the URL. */
+enum lb_status lb_endpoint_derive(const struct lb_endpoint *base, const char *url,
                                   struct lb_endpoint **out,
                                   struct lb_error *err) LB_MUST_USE;
 void lb_endpoint_retain(struct lb_endpoint *endpoint);
@@ -98,7 +106,14 @@ struct lb_request {
   bool holds_exit;       /* a close: the last lb_io_release waits for it */
   int64_t timeout_ms;    /* of the whole exchange, 0 = only the endpoint's limits */
   const char
-      *timeout_option;    /* static: the option behind timeout_ms, for errors, or NULL */
+      *timeout_option; /* static: the option behind timeout_ms, for errors, or NULL */
+  /* Further headers "Name: value"; borrowed until done. */
+  const char *const *header_lines;
+  size_t header_count;
+  /* Where the body of a PUT comes from, upload_bytes in all, and where that of a good
+   * reply to a GET goes; retained. Such a request is LB_REPEAT_NEVER. NULL: memory. */
+  struct lb_pipe *pipe;
+  int64_t upload_bytes;
   size_t max_reply_bytes; /* LB_REPLY_MAX_BYTES unless the maker says less or more */
   void *ctx;              /* the maker's, for done and waiting */
   void (*done)(struct lb_request *req, struct lb_io *io);

@@ -41,6 +41,7 @@ static void finish(struct lb_transfer *t, enum lb_status status) {
   } else {
     lb_buf_reset(&req->reply);
   }
+  if (req->pipe != NULL) lb_pipe_close(req->pipe);
   req->done(req, io);
   lb_request_release(req);
 }
@@ -54,7 +55,7 @@ static int64_t exchange_deadline_ms(const struct lb_transfer *t) {
  * clocks, as the timers are: by a later one the deadline would always lie ahead. */
 static int64_t silence_deadline_ms(const struct lb_transfer *t) {
   int64_t limit_ms = t->req->endpoint->request_timeout_ms;
-  if (limit_ms <= 0) return LB_NEVER_MS;
+  if (limit_ms <= 0 || t->paused) return LB_NEVER_MS;
   int64_t silent_ms = lb_loop_awake_ms(t->io) - t->active_ms;
   return lb_ms_add(lb_loop_now_ms(t->io), LB_MAX(limit_ms - silent_ms, 0));
 }

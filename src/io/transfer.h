@@ -38,6 +38,7 @@ struct lb_transfer {
   struct curl_slist *headers;
   int64_t attempt_ms;
   int64_t active_ms;      /* last byte in or out, in time awake */
+  bool paused;            /* waits for its pipe, so nobody is silent */
   size_t body_given;      /* bytes of the body handed to curl */
   int64_t content_length; /* as the reply states it, -1 when it does not */
   struct lb_attempt attempt;
@@ -46,6 +47,8 @@ struct lb_transfer {
   char curl_text[CURL_ERROR_SIZE];
 };
 
+/* The pipe of ctx, a struct lb_transfer, has bytes or room again. I/O thread. */
+void lb_attempt_resume(void *ctx);
 /* Begin; called by the start task. */
 void lb_transfer_start(struct lb_io *io, struct lb_request *req);
 /* End with LB_CANCELLED, whatever the state; no-op when done. */

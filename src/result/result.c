@@ -32,6 +32,7 @@ struct lb_result {
   struct lb_result_schema schema;
   bool lz4;
   bool last_told;  /* the server says truly whether rows are left */
+  bool staging;    /* its row describes a transfer that is the client's */
   bool arrow_told; /* the metadata says that the rows are Arrow */
 
   /* The reader's thread. */
@@ -387,6 +388,31 @@ enum lb_status lb_result_next(struct lb_result *res, struct ArrowArray *out,
   return LB_OK;
 }
 
+bool lb_result_is_staging(const struct lb_result *res) { return res->staging; }
+
+enum lb_status lb_result_take_row(
+    struct lb_result *res, struct lb_call_slot *maker,
+    enum lb_status (*visit)(const void *ctx, const struct ArrowSchema *schema,
+                            const struct ArrowArray *row, struct lb_error *err),
+    const void *ctx, struct lb_error *err) {
+  struct ArrowArray array = {0}, none = {0};
+  res->maker = maker;
+  enum lb_status status = lb_result_next(res, &array, err);
+  if (status == LB_OK && array.release) status = lb_result_next(res, &none, err);
+  res->maker = NULL;
+  if (status == LB_OK && (!array.release || none.release)) {
+    status = lb_error_set(err, LB_PROTOCOL,
+                          "the server describes a transfer in other than one row");
+  }
+  if (status == LB_OK) status = visit(ctx, &res->schema.arrow, &array, err);
+  if (array.release) array.release(&array);
+  if (none.release) none.release(&none);
+  if (status != LB_OK) return status;
+  lb_result_schema_reset(&res->schema);
+  lb_result_schema_init(&res->schema);
+  return lb_result_schema_all_text(0, &res->schema, err);
+}
+
 /* Ending. */
 
 void lb_result_close(struct lb_result *res, enum lb_hb_reason reason) {
@@ -460,15 +486,6 @@ static enum lb_status allocate(struct lb_execute_call *call,
   return LB_OK;
 }
 
-static enum lb_status refuse_staging(const struct lb_t_get_result_set_metadata_resp *meta,
-                                     struct lb_error *err) {
-  if (!meta->is_staging_operation.v) return LB_OK;
-  return lb_error_set(
-      err, LB_NOT_IMPLEMENTED,
-      "PUT, GET and REMOVE on volumes are not carried out by this driver, and "
-      "no local file was touched; use the Databricks CLI or REST API");
-}
-
 /* Values that are text hold local times of a zone that only the server knows. */
 static enum lb_status take_zone(struct lb_result *res, struct lb_error *err) {
   const struct lb_server_facts *facts = lb_server_facts(lb_session_kind(res->op->sess));
@@ -484,7 +501,7 @@ static enum lb_status take_zone(struct lb_result *res, struct lb_error *err) {
 static enum lb_status take_schema(struct lb_result *res,
                                   const struct lb_t_get_result_set_metadata_resp *meta,
                                   struct lb_error *err) {
-  LB_TRY(refuse_staging(meta, err));
+  res->staging = meta->is_staging_operation.v;
   res->lz4 = meta->lz4_compressed.v;
   res->arrow_told =
       meta->result_format.set && meta->result_format.v == LB_T_ROW_SET_ARROW;

@@ -43,4 +43,14 @@ enum lb_status lb_result_create(struct lb_execute_call *call,
 /* The reader waits in this slot from now on, which outlives the result. */
 void lb_result_wait_in(struct lb_result *res, struct lb_call_slot *slot);
 
+/* True when the rows describe a transfer between the volume's store and a local file. */
+bool lb_result_is_staging(const struct lb_result *res);
+/* Reads the one row of such a result, shows it and leaves an empty result without
+ * columns: what the row says is nobody else's business. Waits are in maker. */
+enum lb_status lb_result_take_row(
+    struct lb_result *res, struct lb_call_slot *maker,
+    enum lb_status (*visit)(const void *ctx, const struct ArrowSchema *schema,
+                            const struct ArrowArray *row, struct lb_error *err),
+    const void *ctx, struct lb_error *err) LB_MUST_USE;
+
 #endif

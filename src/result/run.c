@@ -2,6 +2,7 @@
 #include "result/run.h"
 
 #include "result/verdict.h"
+#include "result/volume.h"
 
 static enum lb_status create_call(const struct lb_run *run, struct lb_execute_call **out,
                                   struct lb_error *err) {
@@ -50,6 +51,35 @@ static enum lb_status call_server(const struct lb_run *run, struct lb_execute_ca
   return LB_OK;
 }
 
+static enum lb_status on_volume_row(const void *ctx, const struct ArrowSchema *schema,
+                                    const struct ArrowArray *array,
+                                    struct lb_error *err) {
+  const struct lb_run *run = ctx;
+  struct lb_volume_row row;
+  char *allowed = NULL;
+  struct lb_volume_params params = {.sql = run->sql, .slot = run->slot};
+  LB_TRY(lb_options_text(run->opts, LB_OPT_VOLUME_PATHS, &allowed, err));
+  params.allowed = allowed;
+  enum lb_status status = lb_volume_read_row(schema, array, &row, err);
+  if (status == LB_OK) status = lb_volume_carry_out(run->sess, &params, &row, err);
+  lb_buf_reset(&row.headers);
+  lb_free(allowed);
+  return status;
+}
+
+/* A statement on a volume has run when the transfer has. */
+static enum lb_status carry_out(const struct lb_run *run, struct lb_result **res,
+                                struct lb_error *err) {
+  if (!lb_result_is_staging(*res)) return LB_OK;
+  enum lb_status status = lb_result_take_row(*res, run->slot, on_volume_row, run, err);
+  if (status == LB_OK) return LB_OK;
+  lb_error_set_query_id(err, lb_result_query_id(*res));
+  lb_result_close(*res, LB_HB_RELEASED);
+  lb_result_release(*res);
+  *res = NULL;
+  return status;
+}
+
 enum lb_status lb_run(const struct lb_run *run, struct lb_ran *out,
                       struct lb_error *err) {
   struct lb_error local = LB_ERROR_INIT;
@@ -65,6 +95,7 @@ enum lb_status lb_run(const struct lb_run *run, struct lb_ran *out,
     made.rows_affected = call->head.modified_rows;
     status = lb_result_create(call, &options, made.stats, run->slot, &made.res, err);
     lb_call_release(&call->base);
+    if (status == LB_OK) status = carry_out(run, &made.res, err);
   }
   const char *query_id = status == LB_OK ? lb_result_query_id(made.res) : err->query_id;
   lb_str_copy(made.query_id, sizeof made.query_id, lb_str_from(query_id));
