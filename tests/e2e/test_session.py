@@ -166,7 +166,12 @@ def test_release_while_the_session_is_opened_anew(w: Warehouse) -> None:
 
 def test_two_hundred_statements_on_one_connection(w: Warehouse) -> None:
     """More than may run at a time: the others wait, none fails, and no thread is made for them."""
-    with connected(w) as conn:
+    patient = {
+        "databricks.request_timeout_seconds": "100",
+        "databricks.retry_timeout_seconds": "100",
+        "databricks.connect_timeout_seconds": "100",
+    }
+    with connected(w, patient) as conn:
         own = {name for name in threads().values() if name.startswith("lakebeat")}
         w.settings(direct_wait_ms=0, running_ms=20)
         tasks = [Task(value, conn, f"SELECT {n}") for n in range(200)]
@@ -176,7 +181,7 @@ def test_two_hundred_statements_on_one_connection(w: Warehouse) -> None:
             tasks[-1].thread.join(0.05)
             if not tasks[-1].running:
                 break
-        assert [task.result(60) for task in tasks] == list(range(200))
+        assert [task.result(100) for task in tasks] == list(range(200))
         assert w.stats()["sessions_open"] == 1
     w.wait("operations_open", 0, at_most=True)
 
