@@ -50,9 +50,13 @@ static enum lb_status judge(const struct lb_request *req, struct lb_error *err) 
   enum lb_status status = LB_HTTP;
   const char *text = "";
   if (http == 404) status = LB_NOT_FOUND;
-  if (http == 403) status = LB_UNAUTHORIZED, text = "; its permission may have expired";
+  if (http == 403) {
+    status = LB_UNAUTHORIZED;
+    text = "; its permission may have expired";
+  }
   if (http == 412 || http == 409) {
-    status = LB_ALREADY_EXISTS, text = "; the file exists: add OVERWRITE to replace it";
+    status = LB_ALREADY_EXISTS;
+    text = "; the file exists: add OVERWRITE to replace it";
   }
   if (http == 429 || http >= 500) status = LB_UNAVAILABLE;
   lb_error_set(err, status, "%s: the store %s answered HTTP %d%s%s", req->what,
