@@ -8,6 +8,9 @@
 static void run_wake(struct lb_io_task *task, struct lb_io *io) {
   struct lb_pipe *pipe = LB_CONTAINER_OF(task, struct lb_pipe, wake_task);
   (void)io;
+  lb_mutex_lock(&pipe->synced.mu);
+  pipe->synced.waking = false;
+  lb_mutex_unlock(&pipe->synced.mu);
   if (pipe->wake != NULL) pipe->wake(pipe->wake_ctx);
   lb_pipe_release(pipe);
 }
@@ -86,8 +89,9 @@ static size_t take(struct lb_pipe *pipe, uint8_t *dst, size_t cap)
 
 /* Unlocks; wakes the transfer if it is paused. */
 static void leave(struct lb_pipe *pipe) LB_RELEASE(pipe->synced.mu) {
-  bool wake = pipe->synced.io_waits;
+  bool wake = pipe->synced.io_waits && !pipe->synced.waking;
   pipe->synced.io_waits = false;
+  if (wake) pipe->synced.waking = true;
   lb_mutex_unlock(&pipe->synced.mu);
   if (!wake) return;
   lb_pipe_retain(pipe);

@@ -28,6 +28,7 @@ struct lb_pipe {
     bool finished LB_GUARDED_BY(mu); /* whoever writes has written all */
     bool closed LB_GUARDED_BY(mu);   /* the request has ended */
     bool io_waits LB_GUARDED_BY(mu); /* the transfer is paused */
+    bool waking LB_GUARDED_BY(mu);   /* wake_task is on its way */
   } synced;
 };
 

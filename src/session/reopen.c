@@ -13,14 +13,14 @@
 #include "session/session_internal.h"
 
 struct lb_reopened {
-  struct lb_list node;
+  struct lb_reopened *next;
   struct lb_server server;
 };
 
 void lb_reopened_free(struct lb_session *sess) {
-  struct lb_list *node;
-  while ((node = lb_list_pop(&sess->owned.later)) != NULL) {
-    struct lb_reopened *later = LB_CONTAINER_OF(node, struct lb_reopened, node);
+  struct lb_reopened *later;
+  while ((later = sess->owned.later) != NULL) {
+    sess->owned.later = later->next;
     lb_wipe(&later->server, sizeof later->server);
     lb_free(later);
   }
@@ -48,7 +48,8 @@ static enum lb_status take(struct lb_session *sess, const struct lb_request *req
   if (memcmp(later->server.guid, none, sizeof none) == 0) return status;
   later->server.kind = sess->server.kind;
   sess->owned.fresh = NULL;
-  lb_list_push_back(&sess->owned.later, &later->node);
+  later->next = sess->owned.later;
+  sess->owned.later = later;
   atomic_store(&sess->current, &later->server);
   if (status == LB_OK && later->server.protocol != sess->server.protocol) {
     status =
@@ -91,7 +92,6 @@ static enum lb_status send_open(struct lb_session *sess, struct lb_io *io,
   }
   if (!sess->owned.fresh) return lb_error_oom(err, "a session");
   *sess->owned.fresh = (struct lb_reopened){.server.kind = LB_KIND_AUTO};
-  lb_list_init(&sess->owned.fresh->node);
   LB_TRY(lb_session_request(sess, &req, err));
   enum lb_status status = sess->backend->build_open(&sess->recipe.params, req, err);
   if (status != LB_OK) {

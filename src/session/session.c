@@ -435,7 +435,6 @@ static enum lb_status session_create(struct lb_io *io, struct lb_options *opts,
   sess->recipe.params.confs = sess->recipe.confs;
   sess->recipe.params.hive_protocol = -1;
   lb_list_init(&sess->owned.waiting);
-  lb_list_init(&sess->owned.later);
   struct lb_target target = {0};
   enum lb_status status = lb_mutex_init(&sess->info.mu, err);
   if (status == LB_OK) {

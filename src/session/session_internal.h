@@ -33,7 +33,7 @@ struct lb_session {
     struct lb_list waiting; /* struct lb_reopen */
     struct lb_request *opening;
     struct lb_reopened *fresh; /* room for what comes of opening */
-    struct lb_list later;      /* struct lb_reopened: all handles but the first */
+    struct lb_reopened *later; /* all handles but the first */
   } owned;
   struct lb_io_task end_task;
   struct {
