@@ -138,13 +138,15 @@ enum lb_status lb_bound_sql_open(struct lb_bound_sql *bound, struct lb_str sql,
 /* Appends what stands for a marker. */
 static enum lb_status put_native(struct lb_bound_sql *bound, int32_t marker,
                                  struct lb_param *param, struct lb_error *err) {
-  const struct lb_sql_marker *at = &bound->scan.markers[marker];
+  int32_t first = first_of(&bound->scan, marker);
+  const struct lb_sql_marker *at = &bound->scan.markers[first];
   struct lb_buf *text = &bound->text;
   bool binary = param->type.kind == LB_PARAM_BINARY;
   if (binary) lb_buf_append_text(text, " unhex(");
+  /* Servers heed the case of names. */
   lb_buf_append(text, bound->sql.data + at->at, at->len);
   if (binary) lb_buf_append_text(text, ")");
-  if (first_of(&bound->scan, marker) != marker) return LB_OK;
+  if (first != marker) return LB_OK;
   param->name = at->name;
   if (binary) LB_TRY(lb_param_hex(param, &bound->arena, err));
   bound->params[bound->param_count++] = *param;

@@ -13,7 +13,8 @@
  * A text that ends within one of these has no more markers; the server will say what is
  * wrong with it.
  *
- * `?` is a marker. So is `:` with a name right behind it, unless it comes right behind a
+ * `?` is a marker, unless `::` follows and a value stands before: `x?::INT` is the cast
+ * that gives NULL (Databricks). So is `:` with a name right behind it, unless it comes right behind a
  * name, a number or something closed: `col:field` takes a field out of a column. `::` is
  * a cast. */
 #include "wire/sql_scan.h"
@@ -129,6 +130,15 @@ static bool after_value(const struct scanner *s) {
   return is_word(before) || strchr(")]`'\"?", before) != NULL;
 }
 
+/* A word is taken for a value only right before: it may be a keyword. */
+static bool at_try_cast(const struct scanner *s) {
+  if (!looking_at(s, LB_STR("?::"))) return false;
+  if (after_value(s)) return true;
+  struct scanner before = *s;
+  while (before.at > s->begin && strchr(" \t\r\n", before.at[-1]) != NULL) before.at--;
+  return after_value(&before) && !is_word(before.at[-1]);
+}
+
 static enum lb_status take_colon(struct scanner *s, struct lb_sql_scan *out,
                                  struct lb_error *err) {
   const char *name = s->at + 1;
@@ -166,6 +176,8 @@ static enum lb_status step(struct scanner *s, struct lb_sql_scan *out,
     skip_comment(s);
   } else if (c == '$' && skip_dollars(s)) {
     return LB_OK;
+  } else if (c == '?' && at_try_cast(s)) {
+    s->at += strlen("?::");
   } else if (c == '?') {
     return add(s, out, 1, (struct lb_str){NULL, 0}, err);
   } else if (c == ':') {

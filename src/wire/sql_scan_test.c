@@ -68,6 +68,8 @@ static void test_other_colons(void **state) {
   (void)state;
   expect("raw:owner.name, f(x):a, a[0]:b, `c`:d", "");
   expect("x::int, ?::int", "?");
+  /* Right behind a value it is the cast that gives NULL. */
+  expect("'20'?::INT, x?::INT, f(x) ?::INT, 1?::INT, ? ?::INT", "?");
   expect("STRUCT<a: INT>, 1:2, : x, :", "");
   expect("lbl: BEGIN", "");
 }

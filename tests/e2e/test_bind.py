@@ -89,6 +89,9 @@ def test_names(conn: AdbcConnection) -> None:
     data = one(pa.array([20]), pa.array([1]), names=["B", "a"])
     with bound(conn, "SELECT :a + :b AS x, :a AS y, ':a' AS z", data) as read:
         assert table_of(read).to_pylist() == [{"x": 21, "y": 1, "z": ":a"}]
+    # Servers heed the case of names.
+    with bound(conn, "SELECT :A AS x, :a + :`a` AS y, :b + :B AS z", data) as read:
+        assert table_of(read).to_pylist() == [{"x": 1, "y": 2, "z": 40}]
 
 
 def test_names_by_position(conn: AdbcConnection) -> None:

@@ -42,7 +42,8 @@ class Compiler(Expressions, Queries):
                 "Parameterized query must either use positional, or named parameters, but "
                 "not both.",
             )
-        self._named = {p.name.lower(): p for p in named}
+        # Case matters, as in Spark.
+        self._named = {p.name: p for p in named}
         self._positional = [] if named else list(parameters)
         if markers > len(self._positional):
             raise _unbound(
@@ -55,9 +56,9 @@ class Compiler(Expressions, Queries):
         self.used_parameters = True
         if name.startswith(MARKER):
             return self._value(self._positional[int(name[len(MARKER) :])])
-        if name.lower() not in self._named:
+        if name not in self._named:
             raise _unbound(name, None, len(self._named))
-        return self._value(self._named[name.lower()])
+        return self._value(self._named[name])
 
     def _value(self, p) -> X:
         kind = (p.type or "STRING").strip()
