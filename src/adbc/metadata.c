@@ -164,6 +164,9 @@ static enum lb_status append_table(struct lb_buf *sql,
                         "has no name; leave the catalog out",
                         catalog);
   }
+  LB_TRY(lb_sql_check_name(lb_str_from(catalog), "catalog", err));
+  LB_TRY(lb_sql_check_name(lb_str_from(schema), "schema", err));
+  LB_TRY(lb_sql_check_name(lb_str_from(table), "table", err));
   if (given(catalog)) {
     lb_sql_append_name(sql, lb_str_from(catalog));
     lb_buf_append_u8(sql, '.');

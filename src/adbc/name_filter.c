@@ -43,8 +43,9 @@ bool lb_name_matches(const char *filter, struct lb_str name) {
 bool lb_name_server_pattern(const char *filter, struct lb_buf *out) {
   if (filter == NULL || filter[0] == '\0') return false;
   for (const char *c = filter; *c != '\0'; c++) {
-    /* The servers' escape; Hive's own wildcards; what has upper case of its own. */
-    if (strchr("\\*|", *c) != NULL || (unsigned char)*c >= 0x80) return false;
+    /* The servers' escape; Hive's own wildcards; ${variables}, which are replaced even
+     * within quotes; what has upper case of its own. */
+    if (strchr("\\*|$", *c) != NULL || (unsigned char)*c >= 0x80) return false;
   }
   for (const char *c = filter; *c != '\0'; c++) lb_buf_append_u8(out, (uint8_t)lower(*c));
   return true;

@@ -52,7 +52,7 @@ static void matches_as_adbc_says(void **state) {
 
 static void server_gets_no_narrower_pattern(void **state) {
   (void)state;
-  static const char *const none[] = {NULL, "", "a\\b", "a*", "a|b", "\xc3\x84"};
+  static const char *const none[] = {NULL, "", "a\\b", "a*", "a|b", "${a}", "\xc3\x84"};
   struct lb_buf buf;
   lb_buf_init(&buf, LB_MEM_MISC, 64);
   for (size_t i = 0; i < LB_ARRAY_LEN(none); i++) {

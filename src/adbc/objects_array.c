@@ -111,10 +111,10 @@ static int append_column(struct ArrowArray *array, const struct lb_tree_column *
                          int64_t base) {
   struct ArrowArray **c = array->children;
   const int32_t small = INT16_MAX, large = INT32_MAX;
-  int64_t ordinal = column->base.order + base;
-  bool placed = column->base.order >= 0 && ordinal <= INT32_MAX;
+  bool placed = column->base.order >= 0 && column->base.order <= INT32_MAX - base;
   TRY(append_name(c[0], column->base.name));
-  TRY(placed ? ArrowArrayAppendInt(c[1], ordinal) : ArrowArrayAppendNull(c[1], 1));
+  TRY(placed ? ArrowArrayAppendInt(c[1], column->base.order + base)
+             : ArrowArrayAppendNull(c[1], 1));
   TRY(append_text(c[2], column->remarks));
   TRY(append_number(c[3], column, LB_TREE_DATA_TYPE, small));
   TRY(append_text(c[4], column->type_name));

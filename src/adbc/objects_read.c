@@ -271,6 +271,8 @@ static enum lb_status resolve(struct reader *r, struct lb_str schema, struct lb_
 static enum lb_status read_keys(struct reader *r, struct lb_error *err) {
   struct lb_buf sql;
   struct lb_result *res = NULL;
+  /* The question cannot be put. */
+  if (lb_sql_check_name(r->catalog, "catalog", NULL) != LB_OK) return LB_OK;
   lb_buf_init(&sql, LB_MEM_MISC, SQL_MAX_BYTES);
   write_key_query(r, &sql);
   enum lb_status status = lb_buf_check(&sql, "a question about keys", err);

@@ -63,14 +63,16 @@ static enum mode mode_of(struct lb_options *opts) {
 }
 
 static enum lb_status append_part(struct ingest *in, struct lb_options *opts,
-                                  enum lb_option_id id, struct lb_error *err) {
+                                  enum lb_option_id id, const char *what,
+                                  struct lb_error *err) {
   char *name = NULL;
   LB_TRY(lb_options_text(opts, id, &name, err));
   if (!name) return LB_OK;
+  enum lb_status status = lb_sql_check_name(lb_str_from(name), what, err);
   if (in->target.len > 0) lb_buf_append_u8(&in->target, '.');
   lb_sql_append_name(&in->target, lb_str_from(name));
   lb_free(name);
-  return LB_OK;
+  return status;
 }
 
 static enum lb_status read_target(struct ingest *in, struct lb_options *opts,
@@ -81,9 +83,9 @@ static enum lb_status read_target(struct ingest *in, struct lb_options *opts,
                         "option adbc.ingest.target_catalog needs "
                         "adbc.ingest.target_db_schema beside it");
   }
-  LB_TRY(append_part(in, opts, LB_OPT_INGEST_CATALOG, err));
-  LB_TRY(append_part(in, opts, LB_OPT_INGEST_SCHEMA, err));
-  LB_TRY(append_part(in, opts, LB_OPT_INGEST_TABLE, err));
+  LB_TRY(append_part(in, opts, LB_OPT_INGEST_CATALOG, "catalog", err));
+  LB_TRY(append_part(in, opts, LB_OPT_INGEST_SCHEMA, "schema", err));
+  LB_TRY(append_part(in, opts, LB_OPT_INGEST_TABLE, "table", err));
   return lb_buf_check(&in->target, "the target table's name", err);
 }
 
@@ -98,6 +100,7 @@ static enum lb_status read_columns(struct ingest *in, struct lb_error *err) {
       return lb_error_set(err, LB_INVALID_ARGUMENT,
                           "column %d of the data to ingest has no name", (int)i + 1);
     }
+    LB_TRY(lb_sql_check_name(name, "column", err));
     lb_buf_append_text(&in->columns, i == 0 ? "(" : ", ");
     lb_sql_append_name(&in->columns, name);
   }

@@ -20,6 +20,15 @@ void lb_sql_append_text(struct lb_buf *out, struct lb_str text) {
   lb_buf_append_u8(out, '\'');
 }
 
+enum lb_status lb_sql_check_name(struct lb_str name, const char *what,
+                                 struct lb_error *err) {
+  if (lb_str_find(name, LB_STR("${")) == SIZE_MAX) return LB_OK;
+  return lb_error_set(err, LB_INVALID_ARGUMENT,
+                      "the %s '%.*s' has ${ in it, in place of which the server would "
+                      "put a variable; choose another name",
+                      what, (int)LB_MIN(name.len, 128), name.data);
+}
+
 static bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }

@@ -26,6 +26,15 @@ static void texts_are_quoted(void **state) {
   check_written(lb_sql_append_text, "a\\' OR 1", "'a\\\\\\' OR 1'");
 }
 
+static void what_the_server_replaces_is_no_name(void **state) {
+  (void)state;
+  struct lb_error err = LB_ERROR_INIT;
+  LB_TEST_OK(lb_sql_check_name(LB_STR("a$b {c} `"), "table", &err), &err);
+  LB_TEST_FAILS(LB_INVALID_ARGUMENT,
+                lb_sql_check_name(LB_STR("a${env:HOME}"), "table", &err), &err);
+  LB_TEST_CONTAINS(err.message, "the table 'a${env:HOME}'");
+}
+
 static void check_body(const char *sql, const char *expected) {
   struct lb_str body = lb_sql_body(lb_str_from(sql));
   assert_int_equal(body.len, strlen(expected));
@@ -70,5 +79,6 @@ static void queries_are_told_from_the_rest(void **state) {
 }
 
 LB_TEST_MAIN(LB_TEST(names_are_quoted), LB_TEST(texts_are_quoted),
+             LB_TEST(what_the_server_replaces_is_no_name),
              LB_TEST(what_stands_around_a_statement_goes),
              LB_TEST(queries_are_told_from_the_rest))

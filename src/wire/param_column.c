@@ -272,19 +272,20 @@ static enum lb_status read_date(const struct lb_param_column *column, int64_t va
                                 struct lb_buf *out, struct lb_error *err) {
   if (column->arrow == NANOARROW_TYPE_DATE64) {
     if (value % DAY_MS != 0) {
-      return bad(column, err, "a date64 of %" PRId64 " ms is not a whole day", value);
+      return bad(column, err,
+                 "a date64 is not a whole day; cast it to date32 or to a timestamp");
     }
     value /= DAY_MS;
   }
   return lb_param_append_date(out, value) ? LB_OK : out_of_years(column, err);
 }
 
-static enum lb_status below_micros(const struct lb_param_column *column, int64_t nanos,
+/* No error tells a value: it may be a secret. */
+static enum lb_status below_micros(const struct lb_param_column *column,
                                    struct lb_error *err) {
-  return bad(column, err,
-             "a value of %" PRId64 " ns is not a whole number of microseconds; round it "
-             "before it is bound",
-             nanos);
+  return bad(
+      column, err,
+      "a value is not a whole number of microseconds; round it before it is bound");
 }
 
 static int64_t units_per_second(enum ArrowTimeUnit unit) {
@@ -296,7 +297,7 @@ static int64_t units_per_second(enum ArrowTimeUnit unit) {
 static enum lb_status read_timestamp(const struct lb_param_column *column, int64_t value,
                                      struct lb_buf *out, struct lb_error *err) {
   if (column->unit == NANOARROW_TIME_UNIT_NANO) {
-    if (value % 1000 != 0) return below_micros(column, value, err);
+    if (value % 1000 != 0) return below_micros(column, err);
     value /= 1000;
   }
   if (!lb_param_append_timestamp(out, value, units_per_second(column->unit))) {
@@ -315,7 +316,7 @@ static enum lb_status read_duration(const struct lb_param_column *column, int64_
                                     struct lb_buf *out, struct lb_error *err) {
   int64_t micros;
   if (column->unit == NANOARROW_TIME_UNIT_NANO) {
-    if (value % 1000 != 0) return below_micros(column, value, err);
+    if (value % 1000 != 0) return below_micros(column, err);
     micros = value / 1000;
   } else if (__builtin_mul_overflow(value, 1000000 / units_per_second(column->unit),
                                     &micros)) {
@@ -341,7 +342,7 @@ static enum lb_status read_interval(const struct lb_param_column *column,
     lb_param_append_year_month(out, value.months);
     return LB_OK;
   }
-  if (value.ns % 1000 != 0) return below_micros(column, value.ns, err);
+  if (value.ns % 1000 != 0) return below_micros(column, err);
   int64_t micros;
   if (__builtin_mul_overflow((int64_t)value.days, DAY_US, &micros) ||
       __builtin_add_overflow(micros, value.ns / 1000 + (int64_t)value.ms * 1000,

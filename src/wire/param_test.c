@@ -238,7 +238,7 @@ static void test_intervals(void **state) {
   expect_time(type, MICRO, NULL, -1, "INTERVAL DAY TO SECOND|-0 00:00:00.000001");
   expect_time(type, MICRO, NULL, INT64_MIN,
               "INTERVAL DAY TO SECOND|-106751991 04:00:54.775808");
-  refused_time(type, NANO, 999, "whole number of microseconds");
+  refused_time(type, NANO, 999, "parameter 1 ('price'): a value is not a whole number");
   refused_time(type, SECOND, INT64_MAX, "longer than");
   struct cell cell;
   struct ArrowInterval months;

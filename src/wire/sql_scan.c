@@ -14,9 +14,9 @@
  * wrong with it.
  *
  * `?` is a marker, unless `::` follows and a value stands before: `x?::INT` is the cast
- * that gives NULL (Databricks). So is `:` with a name right behind it, unless it comes right behind a
- * name, a number or something closed: `col:field` takes a field out of a column. `::` is
- * a cast. */
+ * that gives NULL (Databricks). So is `:` with a name right behind it, unless it comes
+ * right behind a name, a number or something closed: `col:field` takes a field out of a
+ * column. `::` is a cast. */
 #include "wire/sql_scan.h"
 
 struct scanner {

@@ -89,6 +89,15 @@ def test_names_are_quoted(cur: dbapi.Cursor) -> None:
     assert rows(cur, "`in``gest; DROP TABLE x --`") == [(1, "x", True)]
 
 
+def test_names_that_the_server_would_replace(cur: dbapi.Cursor) -> None:
+    """${...} is replaced by a variable even within backquotes."""
+    data = pa.table({"a${spark.x}": [1]})
+    for table, given in (("t", data), ("t${spark.x}", DATA)):
+        with pytest.raises(Error, match=r"has \$\{ in it") as caught:
+            cur.adbc_ingest(table, given, mode="create")
+        assert caught.value.status_code == AdbcStatusCode.INVALID_ARGUMENT
+
+
 def test_target_schema(cur: dbapi.Cursor) -> None:
     cur.execute("CREATE SCHEMA IF NOT EXISTS ingest_schema")
     assert cur.adbc_ingest("t", DATA, mode="create", db_schema_name="ingest_schema") == 3

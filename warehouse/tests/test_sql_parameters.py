@@ -58,11 +58,13 @@ def test_order_of_the_text_counts(sess):
 
 
 def test_names(sess):
-    a, b = param("INT", "1", "A"), param("STRING", "x", "b")
+    a, b = param("INT", "1", "a"), param("STRING", "x", "b")
     assert rows(sess, "SELECT :b, :a, :a + :a", a, b) == [("x", 1, 2)]
     assert rows(sess, "SELECT ':a', x FROM (SELECT 1 AS x) WHERE x = :a", a) == [
         (":a", 1)
     ]
+    both = a, param("INT", "2", "A")
+    assert rows(sess, "SELECT :a, :A", *both) == [(1, 2)]
 
 
 def test_where_limit_insert(own):
