@@ -310,6 +310,7 @@ enum lb_status lb_adbc_current_set(struct lb_adbc_connection *conn, bool catalog
     return lb_error_set(err, LB_INVALID_ARGUMENT,
                         "the current %s cannot be none; give a name", word);
   }
+  LB_TRY(lb_sql_check_name(lb_str_from(name), word, err));
   struct lb_buf sql;
   struct lb_meta *meta = NULL;
   struct lb_result *res = NULL;
