@@ -104,10 +104,11 @@ static enum lb_status add(struct scanner *s, struct lb_sql_scan *out, size_t len
     return lb_error_set(err, LB_INVALID_ARGUMENT,
                         "the query has both ? and :name markers; use one kind");
   }
-  if (out->count == LB_SQL_MAX_MARKERS) {
+  int32_t most = name.data != NULL ? LB_SQL_MAX_NAMED : LB_SQL_MAX_MARKERS;
+  if (out->count == most) {
     return lb_error_set(err, LB_INVALID_ARGUMENT,
-                        "the query has more than %d parameter markers",
-                        LB_SQL_MAX_MARKERS);
+                        "the query has more than %d %sparameter markers", (int)most,
+                        name.data != NULL ? "named " : "");
   }
   if (out->count == s->cap) {
     int32_t cap = s->cap ? s->cap * 2 : 8;

@@ -7,8 +7,10 @@
 
 #include "base/buf.h"
 
-/* More markers than this are refused. */
+/* More markers than this are refused; of named ones fewer, since each name is compared
+ * with all before it. */
 #define LB_SQL_MAX_MARKERS 65536
+#define LB_SQL_MAX_NAMED 4096
 
 struct lb_sql_marker {
   size_t at;          /* first byte in the text */

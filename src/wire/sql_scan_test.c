@@ -119,6 +119,14 @@ static void test_too_many(void **state) {
   lb_buf_append_u8(&sql, '?');
   text = (struct lb_str){(const char *)sql.data, sql.len};
   LB_TEST_FAILS(LB_INVALID_ARGUMENT, lb_sql_scan(text, &scan, &err), &err);
+  lb_buf_clear(&sql);
+  for (int i = 0; i < LB_SQL_MAX_NAMED; i++) lb_buf_append_text(&sql, ":a,");
+  text = (struct lb_str){(const char *)sql.data, sql.len};
+  LB_TEST_OK(lb_sql_scan(text, &scan, &err), &err);
+  lb_sql_scan_reset(&scan);
+  lb_buf_append_text(&sql, ":a");
+  text = (struct lb_str){(const char *)sql.data, sql.len};
+  LB_TEST_FAILS(LB_INVALID_ARGUMENT, lb_sql_scan(text, &scan, &err), &err);
   lb_buf_reset(&sql);
 }
 
