@@ -34,6 +34,7 @@ struct ingest {
   struct lb_buf target;  /* the table's name, quoted */
   struct lb_buf columns; /* (`a`, `b`) */
   struct lb_buf sql;
+  size_t shown_bytes;    /* of sql, in errors; 0: all */
   struct lb_arena arena; /* values of the batch */
   struct lb_param *params;
   int32_t param_count;
@@ -113,7 +114,11 @@ static enum lb_status read_columns(struct ingest *in, struct lb_error *err) {
 static enum lb_status execute(struct ingest *in, const struct lb_param *params,
                               int32_t count, struct lb_error *err) {
   LB_TRY(lb_buf_check(&in->sql, "a statement of the ingestion", err));
-  return lb_series_execute(in->series, text_of(&in->sql), params, count, NULL, err);
+  struct lb_str shown = text_of(&in->sql);
+  if (in->shown_bytes > 0) shown.len = in->shown_bytes;
+  in->shown_bytes = 0;
+  return lb_series_execute(in->series, text_of(&in->sql), shown, params, count, NULL,
+                           err);
 }
 
 static enum lb_status drop_table(struct ingest *in, struct lb_error *err) {
@@ -184,6 +189,7 @@ static enum lb_status insert(struct ingest *in, struct lb_error *err) {
   lb_buf_append_u8(&in->sql, ' ');
   lb_buf_append_str(&in->sql, text_of(&in->columns));
   lb_buf_append_text(&in->sql, " VALUES ");
+  in->shown_bytes = in->sql.len;
   for (int32_t i = 0; i < in->param_count; i++) {
     lb_buf_append_text(&in->sql, i % columns != 0 ? ", " : i == 0 ? "(" : "), (");
     if (native) {

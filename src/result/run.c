@@ -43,7 +43,7 @@ static enum lb_status call_server(const struct lb_run *run, struct lb_execute_ca
     run->running(run->ctx, NULL, status == LB_OK ? 1 : progress);
   }
   if (status != LB_OK) {
-    lb_verdict_name_statement(run->sql, err);
+    lb_verdict_name_statement(run->shown_sql.data ? run->shown_sql : run->sql, err);
     lb_call_release(&call->base);
     return status;
   }

@@ -14,6 +14,7 @@ struct lb_run {
   const struct lb_result_options *options;
   struct lb_hb_stats *parent_stats; /* may be NULL */
   struct lb_str sql;
+  struct lb_str shown_sql; /* what errors show in its place; data NULL: sql */
   const struct lb_param *params;
   int32_t param_count;
   bool own;    /* the driver made the statement itself */

@@ -140,8 +140,9 @@ static enum lb_status check_ended(struct lb_series *series, struct lb_error *err
 }
 
 static enum lb_status run(struct lb_series *series, struct lb_str sql,
-                          const struct lb_param *params, int32_t param_count, bool wanted,
-                          struct lb_ran *out, struct lb_error *err) {
+                          struct lb_str shown, const struct lb_param *params,
+                          int32_t param_count, bool wanted, struct lb_ran *out,
+                          struct lb_error *err) {
   LB_TRY(check_ended(series, err));
   const struct lb_run run = {
       .sess = series->sess,
@@ -150,6 +151,7 @@ static enum lb_status run(struct lb_series *series, struct lb_str sql,
       .options = &series->options,
       .parent_stats = series->parent_stats,
       .sql = sql,
+      .shown_sql = shown,
       .params = params,
       .param_count = param_count,
       .wanted = wanted,
@@ -175,10 +177,11 @@ static enum lb_status run(struct lb_series *series, struct lb_str sql,
 }
 
 enum lb_status lb_series_execute(struct lb_series *series, struct lb_str sql,
-                                 const struct lb_param *params, int32_t param_count,
-                                 int64_t *rows_affected, struct lb_error *err) {
+                                 struct lb_str shown_sql, const struct lb_param *params,
+                                 int32_t param_count, int64_t *rows_affected,
+                                 struct lb_error *err) {
   struct lb_ran ran;
-  LB_TRY(run(series, sql, params, param_count, false, &ran, err));
+  LB_TRY(run(series, sql, shown_sql, params, param_count, false, &ran, err));
   if (rows_affected) *rows_affected = ran.rows_affected;
   return LB_OK;
 }
@@ -192,7 +195,9 @@ static enum lb_status run_row(struct lb_series *series, bool wanted, struct lb_r
   enum lb_status status = lb_bound_sql_row(bound, &series->rows, err);
   if (status == LB_OK) {
     struct lb_str sql = {(const char *)bound->text.data, bound->text.len};
-    status = run(series, sql, bound->params, bound->param_count, wanted, out, err);
+    /* Not the literals: a bound value may be a secret. */
+    struct lb_str shown = {(const char *)bound->sql.data, bound->sql.len};
+    status = run(series, sql, shown, bound->params, bound->param_count, wanted, out, err);
   }
   if (status != LB_OK && series->rows.number > 1) {
     lb_error_prefix(err,

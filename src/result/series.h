@@ -34,10 +34,10 @@ enum lb_status lb_series_start(struct lb_series *series, struct lb_str sql,
 enum lb_status lb_series_ingest(struct lb_series *series, struct lb_binding *binding,
                                 int64_t *rows, struct lb_error *err) LB_MUST_USE;
 /* One execution of the series; its result is closed. For callers that make their texts
- * themselves. */
+ * themselves. shown_sql: what errors show of it, without bound values. */
 enum lb_status lb_series_execute(struct lb_series *series, struct lb_str sql,
-                                 const struct lb_param *params, int32_t param_count,
-                                 int64_t *rows_affected,
+                                 struct lb_str shown_sql, const struct lb_param *params,
+                                 int32_t param_count, int64_t *rows_affected,
                                  struct lb_error *err) LB_MUST_USE;
 
 /* After lb_series_start with wanted. As lb_result_schema and lb_result_next. */

@@ -174,6 +174,12 @@ def test_no_rows(w: Warehouse, conn: AdbcConnection) -> None:
         assert stmt.execute_update() == 0
 
 
+def test_errors_show_no_bound_value(conn: AdbcConnection) -> None:
+    with pytest.raises(Error, match="nosuch") as caught:
+        bound(conn, "SELECT nosuch, ?", one(pa.array(["hunter2"])))
+    assert "hunter2" not in str(caught.value)
+
+
 def test_update_over_rows(databricks: Warehouse) -> None:
     with connected(databricks) as conn:
         update(conn, "CREATE OR REPLACE TABLE bound_rows (a INT, b STRING)")
