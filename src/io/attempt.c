@@ -44,16 +44,28 @@ static void touch(struct lb_transfer *t) {
   t->active_ms = t->io->clock.awake_ms(t->io->clock.ctx);
 }
 
+static bool is_download(const struct lb_transfer *t) {
+  long http_status = 0;
+  if (t->req->pipe == NULL || t->req->method != LB_METHOD_GET) return false;
+  return curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &http_status) == CURLE_OK &&
+         http_status == 200;
+}
+
+/* A body that ends with the connection looks whole wherever it is cut. */
+static size_t endless(struct lb_transfer *t) {
+  (void)lb_error_set(&t->attempt.fault, LB_INVALID_DATA,
+                     "%s: %s does not say how long its reply is, so a part of it could "
+                     "not be told from the whole",
+                     t->req->what, t->req->endpoint->host);
+  return stop_with_fault(t);
+}
+
 /* Only a good reply goes where the caller wants it; another one is kept for its error,
  * as far as there is room. */
 static size_t to_pipe(struct lb_transfer *t, char *data, size_t len) {
-  long http_status = 0;
   struct lb_buf *reply = &t->req->reply;
   touch(t);
-  if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &http_status) != CURLE_OK) {
-    http_status = 0;
-  }
-  if (http_status != 200 || t->req->method != LB_METHOD_GET) {
+  if (!is_download(t)) {
     lb_buf_append(reply, data, LB_MIN(len, reply->max - reply->len));
     return len;
   }
@@ -100,6 +112,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx) {
 static void clear_headers(struct lb_transfer *t) {
   t->req->headers = (struct lb_reply_headers){.retry_after_ms = -1};
   t->content_length = -1;
+  t->chunked = false;
   t->retry_after[0] = '\0';
   t->date[0] = '\0';
 }
@@ -138,6 +151,8 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx) {
     return line.len;
   }
   size_t colon = lb_str_find(line, LB_STR(":"));
+  bool framed = t->content_length >= 0 || t->chunked;
+  if (colon == SIZE_MAX && !framed && is_download(t)) return endless(t);
   if (colon == SIZE_MAX || t->req->reply.len > 0) return line.len; /* end, or a trailer */
   struct lb_str name = {line.data, colon};
   struct lb_str value =
@@ -150,6 +165,8 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx) {
       return too_large(t);
     }
     t->content_length = length;
+  } else if (lb_str_equal_nocase(name, LB_STR("transfer-encoding"))) {
+    t->chunked = true;
   } else {
     keep_header(t, name, value);
   }

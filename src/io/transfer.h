@@ -41,6 +41,7 @@ struct lb_transfer {
   bool paused;            /* waits for its pipe, so nobody is silent */
   size_t body_given;      /* bytes of the body handed to curl */
   int64_t content_length; /* as the reply states it, -1 when it does not */
+  bool chunked;           /* the reply says where it ends by its encoding */
   struct lb_attempt attempt;
   char retry_after[64];
   char date[64];

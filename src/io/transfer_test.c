@@ -610,6 +610,43 @@ static void test_hosts_are_forgotten(void **state) {
   rig_reset(&rig);
 }
 
+/* A body that ends with the connection may be cut anywhere. */
+static void test_download_says_where_it_ends(void **state) {
+  (void)state;
+  static const struct {
+    enum http_step_kind kind;
+    const char *body;
+    enum lb_status status;
+  } rows[] = {
+      {HTTP_REPLY, "the whole file", LB_OK},
+      {HTTP_CHUNKED, "the whole file", LB_OK},
+      {HTTP_UNTIL_CLOSE, "the whole file", LB_INVALID_DATA},
+      {HTTP_UNTIL_CLOSE, "", LB_INVALID_DATA},
+      {HTTP_HALF_CHUNKS, "the whole file", LB_CONNECTION},
+  };
+  for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
+    struct rig rig;
+    struct exchange ex;
+    struct http_step step = {.kind = rows[i].kind, .body = rows[i].body};
+    char got[32] = "";
+    rig_init(&rig);
+    http_server_script(rig.server, &step, 1);
+    exchange_init(&ex, rig.io, rig.endpoint, LB_REPEAT_NEVER, "");
+    ex.req->method = LB_METHOD_GET;
+    LB_TEST_OK(lb_pipe_create(rig.io, &ex.req->pipe, NULL), NULL);
+    exchange_run(&ex);
+    if (rows[i].status == LB_OK) {
+      LB_TEST_OK(ex.req->status, &ex.req->err);
+      assert_int_equal(lb_pipe_read(ex.req->pipe, got, sizeof got), strlen(rows[i].body));
+      assert_string_equal(got, rows[i].body);
+    } else {
+      LB_TEST_FAILS(rows[i].status, ex.req->status, &ex.req->err);
+    }
+    exchange_reset(&ex);
+    rig_reset(&rig);
+  }
+}
+
 LB_TEST_MAIN(LB_TEST(test_connect_timeout), LB_TEST(test_silence_of_the_server),
              LB_TEST(test_suspended_time_is_no_silence), LB_TEST(test_exchange_timeout),
              LB_TEST(test_exchange_timeout_bounds_the_repeats),
@@ -624,4 +661,5 @@ LB_TEST_MAIN(LB_TEST(test_connect_timeout), LB_TEST(test_silence_of_the_server),
              LB_TEST(test_cancel_and_deadline_in_line),
              LB_TEST(test_sockets_do_not_pass_on_exec),
              LB_TEST(test_proxy_is_not_asked_for_loopback),
+             LB_TEST(test_download_says_where_it_ends),
              LB_TEST(test_hosts_are_forgotten))

@@ -28,7 +28,6 @@ struct lb_storage_call {
   struct lb_request *req; /* I/O thread once started */
   struct lb_endpoint *endpoint;
   char *headers[LB_STORAGE_HEADERS_MAX];
-  int64_t length; /* of a download that has ended well, as the store stated it; -1 */
 };
 
 /* Limits, certificates and deadlines are those of the session. */
