@@ -22,8 +22,8 @@
 #include "base/os.h"
 #include "result/volume_path.h"
 #include "session/session_internal.h"
-#include "session/sql_state.h"
 #include "session/storage.h"
+#include "wire/sql_scan.h"
 
 #define CHUNK_BYTES ((size_t)256 * 1024)
 

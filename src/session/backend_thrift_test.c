@@ -207,6 +207,37 @@ static void check_execute(int32_t protocol, bool databricks, bool arrow,
   exchange_reset(&ex);
 }
 
+/* A server may well give one identifier for both, or zeros for the secret. */
+static void test_execute_again_names_the_new_session(void **state) {
+  (void)state;
+  static const struct {
+    uint8_t guid, secret;
+  } rows[] = {{1, 2}, {1, 1}, {1, 0}, {0, 0}};
+  for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
+    struct exchange old, again, wanted;
+    struct lb_error err = LB_ERROR_INIT;
+    struct lb_server lost = server_of(LB_T_PROTOCOL_SPARK_V9, true), later = lost;
+    struct lb_execute_params params = {.sql = LB_STR("SELECT 1"), .max_rows = 1};
+    memset(lost.guid, rows[i].guid, sizeof lost.guid);
+    memset(lost.secret, rows[i].secret, sizeof lost.secret);
+    memset(later.guid, 3, sizeof later.guid);
+    memset(later.secret, 4, sizeof later.secret);
+    exchange_init(&old);
+    exchange_init(&again);
+    exchange_init(&wanted);
+    LB_TEST_OK(backend->build_execute(&lost, &params, old.req, &err), &err);
+    LB_TEST_OK(backend->build_execute(&later, &params, wanted.req, &err), &err);
+    LB_TEST_OK(backend->build_again(old.req, &lost, &later, again.req, &err), &err);
+    assert_int_equal(again.req->body.len, wanted.req->body.len);
+    assert_memory_equal(again.req->body.data, wanted.req->body.data,
+                        wanted.req->body.len);
+    assert_int_equal(again.req->repeat, wanted.req->repeat);
+    exchange_reset(&old);
+    exchange_reset(&again);
+    exchange_reset(&wanted);
+  }
+}
+
 static void test_execute_asks_for_what_the_version_knows(void **state) {
   (void)state;
   check_execute(LB_T_PROTOCOL_SPARK_V8, true, true, true, true, true);
@@ -796,6 +827,7 @@ static void test_out_of_memory(void **state) {
 LB_TEST_MAIN(LB_TEST(test_open_leaves_the_classic_version_out),
              LB_TEST(test_open_speaks_the_open_engines_form),
              LB_TEST(test_execute_asks_for_what_the_version_knows),
+             LB_TEST(test_execute_again_names_the_new_session),
              LB_TEST(test_fetch_always_states_its_offset_on_databricks),
              LB_TEST(rule_3_6_a_probe_is_one_request_of_its_own_class),
              LB_TEST(test_ends_hold_the_exit_and_may_be_repeated),

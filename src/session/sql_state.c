@@ -1,39 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/sql_state.h"
 
-static struct lb_str from(struct lb_str sql, size_t at) {
-  at = LB_MIN(at, sql.len);
-  return (struct lb_str){sql.data + at, sql.len - at};
-}
-
-/* Behind a comment that sql begins with. */
-static struct lb_str skip_comment(struct lb_str sql) {
-  bool line = lb_str_starts_with(sql, LB_STR("--"));
-  struct lb_str end = line ? LB_STR("\n") : LB_STR("*/");
-  struct lb_str rest = from(sql, 2);
-  size_t at = lb_str_find(rest, end);
-  return at == SIZE_MAX ? from(rest, rest.len) : from(rest, at + end.len);
-}
-
-static bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-struct lb_str lb_sql_first_word(struct lb_str sql) {
-  for (;;) {
-    sql = lb_str_trim(sql);
-    if (lb_str_starts_with(sql, LB_STR("--")) || lb_str_starts_with(sql, LB_STR("/*"))) {
-      sql = skip_comment(sql);
-    } else if (lb_str_starts_with(sql, LB_STR("("))) {
-      sql = from(sql, 1);
-    } else {
-      break;
-    }
-  }
-  size_t len = 0;
-  while (len < sql.len && is_letter(sql.data[len])) len++;
-  return (struct lb_str){sql.data, len};
-}
+#include "wire/sql_scan.h"
 
 bool lb_sql_changes_session(struct lb_str sql) {
   static const struct lb_str harmless[] = {

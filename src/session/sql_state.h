@@ -8,7 +8,5 @@
 /* True when running sql may leave something in the session that a new one would not have:
  * the current schema, settings, variables, temporary views. What is not known does. */
 bool lb_sql_changes_session(struct lb_str sql);
-/* The first word, without comments and parentheses before it; len 0: there is none. */
-struct lb_str lb_sql_first_word(struct lb_str sql);
 
 #endif

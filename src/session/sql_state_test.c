@@ -32,6 +32,9 @@ static void test_what_changes_a_session(void **state) {
       {"", true},
       {"-- nothing", true},
       {"/* open", true},
+      {"/* /* */ SELECT */ SET a = b", true},
+      {"-- goes on \\\nSELECT\nUSE x", true},
+      {"/* /* */ */ select 1", false},
       {"(", true},
   };
   for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {

@@ -246,12 +246,14 @@ enum lb_status lb_thrift_build_again(struct lb_request *old, const struct lb_ser
   struct lb_str guid = {(const char *)lost->guid, sizeof lost->guid};
   struct lb_str secret = {(const char *)lost->secret, sizeof lost->secret};
   size_t guid_at = lb_str_find(head, guid);
-  size_t secret_at = lb_str_find(head, secret);
+  size_t behind = guid_at == SIZE_MAX ? head.len : guid_at + guid.len;
+  struct lb_str rest = {head.data + behind, head.len - behind}; /* they may be equal */
+  size_t secret_at = lb_str_find(rest, secret);
   if (guid_at == SIZE_MAX || secret_at == SIZE_MAX) {
     return lb_error_set(err, LB_INTERNAL, "%s: the request names no session", old->what);
   }
   memcpy(old->body.data + guid_at, server->guid, sizeof server->guid);
-  memcpy(old->body.data + secret_at, server->secret, sizeof server->secret);
+  memcpy(old->body.data + behind + secret_at, server->secret, sizeof server->secret);
   lb_buf_move(&req->body, &old->body);
   req->what = old->what;
   req->req_class = old->req_class;

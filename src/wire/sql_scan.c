@@ -220,6 +220,24 @@ enum lb_status lb_sql_scan(struct lb_str sql, struct lb_sql_scan *out,
   return LB_OK;
 }
 
+struct lb_str lb_sql_first_word(struct lb_str sql) {
+  struct scanner s = {.at = sql.data, .begin = sql.data, .end = sql.data + sql.len};
+  while (s.at < s.end) {
+    if (looking_at(&s, LB_STR("--"))) {
+      skip_line(&s);
+    } else if (looking_at(&s, LB_STR("/*"))) {
+      skip_comment(&s);
+    } else if (*s.at == '(' || (unsigned char)*s.at <= ' ') {
+      s.at++;
+    } else {
+      break;
+    }
+  }
+  const char *begin = s.at;
+  while (s.at < s.end && is_word(*s.at)) s.at++;
+  return (struct lb_str){begin, (size_t)(s.at - begin)};
+}
+
 void lb_sql_scan_reset(struct lb_sql_scan *scan) {
   lb_free(scan->markers);
   *scan = (struct lb_sql_scan){0};

@@ -31,4 +31,7 @@ enum lb_status lb_sql_scan(struct lb_str sql, struct lb_sql_scan *out,
                            struct lb_error *err) LB_MUST_USE;
 void lb_sql_scan_reset(struct lb_sql_scan *scan);
 
+/* The first word, without comments and parentheses before it; len 0: there is none. */
+struct lb_str lb_sql_first_word(struct lb_str sql);
+
 #endif
