@@ -56,8 +56,9 @@ NO_FAULT = object()
 class Scenario:
     """call(w) makes the driver send the RPC; without a fault it returns `expected`."""
 
-    call: Callable[[Warehouse], Any]
-    #: What the call returns without a fault; NO_FAULT: run it once to know.
+    call: Callable[..., Any]
+    #: What the call returns without a fault; NO_FAULT: run it once, with settings that leave a
+    #: busy machine its time, to know.
     expected: Any
     settings: dict = field(default_factory=dict)
     personality: str = "databricks"
@@ -91,13 +92,13 @@ def table(handle: Any) -> list[dict]:
     return AdbcRecordBatchReader._import_from_c(handle.address).read_all().to_pylist()
 
 
-def objects(w: Warehouse) -> list[dict]:
-    with connected(w, SHORT, OFF) as conn:
+def objects(w: Warehouse, settings: dict = SHORT) -> list[dict]:
+    with connected(w, settings, OFF) as conn:
         return table(conn.get_objects(manager.GetObjectsDepth.ALL, catalog="main"))
 
 
-def table_types(w: Warehouse) -> list[dict]:
-    with connected(w, SHORT, OFF) as conn:
+def table_types(w: Warehouse, settings: dict = SHORT) -> list[dict]:
+    with connected(w, settings, OFF) as conn:
         return table(conn.get_table_types())
 
 
@@ -176,7 +177,7 @@ def check(w: Warehouse, kind: str, where: str) -> None:
     if scenario.expected is NO_FAULT:
         with connected(w) as conn:
             update(conn, "CREATE OR REPLACE TABLE numbers (id BIGINT NOT NULL, name STRING)")
-        scenario.expected = scenario.call(w)
+        scenario.expected = scenario.call(w, {})
     w.settings(**scenario.settings)
     do = {"kind": kind, **PARAMETERS.get(kind, {})}
     fault = w.fault(do, where=where)
