@@ -100,7 +100,8 @@ static enum lb_status answer(struct lb_meta *meta, struct lb_execute_call *call,
   struct lb_hb_stats *stats = NULL;
   struct lb_result *res = NULL;
   enum lb_status status = lb_hb_stats_create(meta->parent_stats, &stats, err);
-  if (status == LB_OK) status = lb_result_run(call, meta->opts, &meta->slot, err);
+  int64_t timeout_s = lb_options_int(meta->opts, LB_OPT_QUERY_TIMEOUT);
+  if (status == LB_OK) status = lb_result_run(call, timeout_s, &meta->slot, err);
   if (status == LB_OK)
     status = lb_result_create(call, options, stats, &meta->slot, &res, err);
   lb_call_release(&call->base);

@@ -494,7 +494,8 @@ static enum lb_status take_zone(struct lb_result *res, struct lb_error *err) {
   if (!facts->zone_query || !res->maker) return LB_OK;
   bool instants = facts->timestamp_is_instant;
   if (!lb_result_schema_wants_zone(&res->schema, instants)) return LB_OK;
-  LB_TRY(lb_session_zone_ask(res->op->sess, res->maker, &zone, err));
+  LB_TRY(
+      lb_session_zone_ask(res->op->sess, res->options.limit_s, res->maker, &zone, err));
   return lb_result_schema_set_zone(&res->schema, instants, zone, err);
 }
 

@@ -30,8 +30,9 @@ enum lb_status lb_result_options_read(struct lb_session *sess, struct lb_options
                                       enum lb_op_origin origin,
                                       struct lb_result_options *out,
                                       struct lb_error *err) LB_MUST_USE;
-/* Runs call in slot, at most as long as opts allow a statement. */
-enum lb_status lb_result_run(struct lb_execute_call *call, struct lb_options *opts,
+/* Runs call in slot, for timeout_s (databricks.query_timeout_seconds; 0: no limit) and
+ * the grace at most. */
+enum lb_status lb_result_run(struct lb_execute_call *call, int64_t timeout_s,
                              struct lb_call_slot *slot, struct lb_error *err) LB_MUST_USE;
 
 /* From an execution that has finished. stats is retained. A fetch that this needs waits

@@ -52,10 +52,9 @@ enum lb_status lb_result_options_read(struct lb_session *sess, struct lb_options
   return LB_OK;
 }
 
-enum lb_status lb_result_run(struct lb_execute_call *call, struct lb_options *opts,
+enum lb_status lb_result_run(struct lb_execute_call *call, int64_t timeout_s,
                              struct lb_call_slot *slot, struct lb_error *err) {
   struct lb_io *io = call->base.io;
-  int64_t timeout_s = lb_options_int(opts, LB_OPT_QUERY_TIMEOUT);
   int64_t deadline_ms = LB_NEVER_MS;
   if (timeout_s > 0) {
     deadline_ms = lb_ms_add(lb_io_now_ms(io), timeout_s * 1000 + LB_TIMEOUT_GRACE_MS);

@@ -37,7 +37,7 @@ static enum lb_status call_server(const struct lb_run *run, struct lb_execute_ca
   struct lb_execute_call *call;
   LB_TRY(create_call(run, &call, err));
   if (run->running) run->running(run->ctx, call, 0);
-  enum lb_status status = lb_result_run(call, run->opts, run->slot, err);
+  enum lb_status status = lb_result_run(call, run->options->limit_s, run->slot, err);
   if (run->running) {
     double progress = atomic_load(&call->progress_ppm) / 1e6;
     run->running(run->ctx, NULL, status == LB_OK ? 1 : progress);

@@ -47,13 +47,16 @@ static enum lb_status read_zone(struct lb_result *res, struct lb_zone **out,
   return status;
 }
 
-static enum lb_status ask(struct lb_execute_call *call, struct lb_call_slot *maker,
-                          struct lb_zone **out, struct lb_error *err) {
-  struct lb_result_options options = {
-      .probe = LB_PROBE_NONE, .max_rows = ZONE_PAGE_ROWS, .max_bytes = ZONE_PAGE_BYTES};
+static enum lb_status ask(struct lb_execute_call *call, int64_t limit_s,
+                          struct lb_call_slot *maker, struct lb_zone **out,
+                          struct lb_error *err) {
+  struct lb_result_options options = {.probe = LB_PROBE_NONE,
+                                      .max_rows = ZONE_PAGE_ROWS,
+                                      .max_bytes = ZONE_PAGE_BYTES,
+                                      .limit_s = limit_s};
   struct lb_hb_stats *stats;
   struct lb_result *res;
-  LB_TRY(lb_call_run(maker, &call->base, LB_NEVER_MS, err));
+  LB_TRY(lb_result_run(call, limit_s, maker, err));
   LB_TRY(lb_hb_stats_create(NULL, &stats, err));
   enum lb_status status = lb_result_create(call, &options, stats, maker, &res, err);
   lb_hb_stats_release(stats);
@@ -65,16 +68,18 @@ static enum lb_status ask(struct lb_execute_call *call, struct lb_call_slot *mak
   return status;
 }
 
-enum lb_status lb_session_zone_ask(struct lb_session *sess, struct lb_call_slot *maker,
-                                   struct lb_zone **out, struct lb_error *err) {
+enum lb_status lb_session_zone_ask(struct lb_session *sess, int64_t limit_s,
+                                   struct lb_call_slot *maker, struct lb_zone **out,
+                                   struct lb_error *err) {
   const struct lb_server_facts *facts = lb_server_facts(lb_session_kind(sess));
   struct lb_execute_params params = {.sql = lb_str_from(facts->zone_query),
+                                     .query_timeout_s = limit_s,
                                      .arrow = true,
                                      .max_rows = ZONE_PAGE_ROWS,
                                      .max_bytes = ZONE_PAGE_BYTES};
   struct lb_execute_call *call;
   LB_TRY(lb_execute_create(sess, &params, &call, err));
-  enum lb_status status = ask(call, maker, out, err);
+  enum lb_status status = ask(call, limit_s, maker, out, err);
   lb_call_release(&call->base);
   if (status != LB_OK && status != LB_CANCELLED && status != LB_NOT_FOUND) {
     lb_error_append(err, " (asked: %s, for columns of TIMESTAMP)", facts->zone_query);

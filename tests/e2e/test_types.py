@@ -6,7 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from harness import AdbcConnection, Warehouse, connected, run, table_of, update
+from harness import (
+    AdbcConnection,
+    AdbcStatusCode,
+    Warehouse,
+    connected,
+    fails,
+    run,
+    table_of,
+    update,
+)
 from type_table import ARROW, COLUMNS, HIVE, ROWS, SPARK, ZONE, check_all, counted
 
 OFF = {"databricks.arrow": "off"}
@@ -87,3 +96,16 @@ def test_zone_is_asked_only_where_it_is_needed(w: Warehouse) -> None:
         assert cost(conn, "SELECT 1 AS v", OFF) == 1
         assert cost(conn, NOON, OFF) == 2
         assert cost(conn, "SELECT TIMESTAMP'2024-07-01 10:00:00Z' a, now() b", OFF) == 2
+
+
+def test_time_limit_counts_for_the_zone_too(w: Warehouse) -> None:
+    limit = {"databricks.query_timeout_seconds": "1"}
+    with connected(w, PATIENT, OFF, limit) as conn:
+        w.fault("hold_query", {"rpc": "ExecuteStatement", "statement": "current_timezone"})
+        error = fails(60, run, conn, NOON)
+        w.clear_faults()
+        w.release()
+        assert error.status_code == AdbcStatusCode.TIMEOUT
+        assert "databricks.query_timeout_seconds = 1" in str(error)
+        assert "current_timezone" in str(error)
+    w.wait("operations_open", 0, at_most=True)
