@@ -82,11 +82,19 @@ void lb_verdict_explain(const struct lb_hb_stats *stats, const char *query_id,
   append_reason(judged ? verdict.reason : seen.reason, options, err);
 }
 
-/* One line; every run of white space is one space. */
+/* Behind the text in quotes that begins at i, as far as it goes. */
+static size_t end_of_quoted(struct lb_str sql, size_t i) {
+  char quote = sql.data[i++];
+  while (i < sql.len && sql.data[i] != quote) i += sql.data[i] == '\\' ? 2 : 1;
+  return LB_MIN(i + 1, sql.len);
+}
+
+/* One line; every run of white space is one space. What stands in quotes is left out:
+ * values, which may be secrets, and those of parameters too. */
 static size_t flatten(struct lb_str sql, char *out, size_t cap) {
   size_t len = 0;
   bool space = false;
-  for (size_t i = 0; i < sql.len && len + 2 < cap; i++) {
+  for (size_t i = 0; i < sql.len && len + 7 < cap; i++) {
     unsigned char c = (unsigned char)sql.data[i];
     if (c <= ' ' || c == 0x7f) {
       space = len > 0;
@@ -94,6 +102,11 @@ static size_t flatten(struct lb_str sql, char *out, size_t cap) {
     }
     if (space) out[len++] = ' ';
     space = false;
+    out[len++] = (char)c;
+    if (c != '\'' && c != '"') continue;
+    i = end_of_quoted(sql, i) - 1;
+    memcpy(out + len, "...", 3);
+    len += 3;
     out[len++] = (char)c;
   }
   out[len] = '\0';
@@ -108,7 +121,7 @@ void lb_verdict_name_statement(struct lb_str sql, struct lb_error *err) {
   lb_redact(whole);
   size_t all = strlen(whole);
   size_t kept = lb_str_copy(shown, sizeof shown, (struct lb_str){whole, all});
-  bool cut = kept < all || len + 2 >= sizeof whole;
+  bool cut = kept < all || len + 7 >= sizeof whole;
   lb_error_append(err, " (%s%s%sstatement: %s%s)", err->query_id[0] ? "query id " : "",
                   err->query_id, err->query_id[0] ? ", " : "", shown, cut ? " ..." : "");
 }

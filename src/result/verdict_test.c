@@ -91,8 +91,17 @@ static void test_an_error_names_its_statement(void **state) {
   LB_TEST_CONTAINS(err.message, "xxx ...)");
   assert_true(strlen(err.message) < 200);
   (void)lb_error_set(&err, LB_SERVER, "no");
-  lb_verdict_name_statement(LB_STR("SELECT '\xff\xe2\x82'"), &err);
-  assert_string_equal(err.message, "no (statement: SELECT '\?\?\?')");
+  lb_verdict_name_statement(LB_STR("SELECT \xff\xe2\x82"), &err);
+  assert_string_equal(err.message, "no (statement: SELECT \?\?\?)");
+  static const char *const quoted[] = {"'4711'", "'47\\'11'", "\"47''11\"",
+                                       "'47",    "'47\\",     "''"};
+  for (size_t i = 0; i < LB_ARRAY_LEN(quoted); i++) {
+    struct lb_str text = lb_str_from(quoted[i]);
+    (void)lb_error_set(&err, LB_SERVER, "no");
+    lb_verdict_name_statement(text, &err);
+    assert_string_equal(err.message, text.data[0] == '"' ? "no (statement: \"...\")"
+                                                         : "no (statement: '...')");
+  }
 }
 
 LB_TEST_MAIN(LB_TEST(test_an_error_names_its_statement),
