@@ -661,5 +661,4 @@ LB_TEST_MAIN(LB_TEST(test_connect_timeout), LB_TEST(test_silence_of_the_server),
              LB_TEST(test_cancel_and_deadline_in_line),
              LB_TEST(test_sockets_do_not_pass_on_exec),
              LB_TEST(test_proxy_is_not_asked_for_loopback),
-             LB_TEST(test_download_says_where_it_ends),
-             LB_TEST(test_hosts_are_forgotten))
+             LB_TEST(test_download_says_where_it_ends), LB_TEST(test_hosts_are_forgotten))

@@ -41,11 +41,18 @@ static void exec_destroy(struct lb_call *base) {
   lb_free(call);
 }
 
+/* What it does to the session is known, or nothing. */
+static void leave_changing(struct lb_execute_call *call) {
+  if (call->changing) call->op->sess->owned.changing--;
+  call->changing = false;
+}
+
 /* Ends the call. Unless it succeeded for a caller who still waits, nothing stays on the
  * server. */
 static void exec_end(struct lb_execute_call *call, struct lb_io *io,
                      enum lb_status status, struct lb_error *err) {
   bool abandoned = lb_call_abandoned(&call->base);
+  leave_changing(call);
   if (abandoned || status != LB_OK) {
     if (abandoned || call->head.state == LB_OP_LIVE) lb_op_send_cancel(call->op, io);
     lb_op_send_close(call->op, io);
@@ -176,7 +183,9 @@ static bool reopen(struct lb_execute_call *call, struct lb_io *io, enum lb_statu
               (status == LB_RESULT_LOST && call->req->http_status == 404);
   if (!lost || call->head.has_handle || call->reopened) return false;
   if (lb_call_abandoned(&call->base)) return false;
-  if (call->op->sess->owned.has_state) {
+  const struct lb_session *sess = call->op->sess;
+  /* What is under way may have changed the session while it was still there. */
+  if (sess->owned.has_state || sess->owned.changing > (call->changing ? 1 : 0)) {
     lb_error_append(err,
                     "; the session has expired and is not opened anew, because a "
                     "statement has changed its state (USE, SET, a temporary view or the "
@@ -202,6 +211,7 @@ static void exec_answered(struct lb_request *req, struct lb_io *io) {
   if (status != LB_OK && reopen(call, io, status, &err)) return;
   bool refused = status != LB_OK && !call->head.has_handle && !req->received_unknown;
   if (call->changes_session && !refused) call->op->sess->owned.has_state = true;
+  leave_changing(call);
   /* The handle counts even when the rest of the reply could not be read. */
   if (call->head.has_handle) {
     lb_op_set_handle(call->op, &call->head.handle);
@@ -263,6 +273,8 @@ static void metadata_answered(struct lb_request *req, struct lb_io *io) {
 
 static void exec_begin(struct lb_call *base, struct lb_io *io) {
   struct lb_execute_call *call = exec_of(base);
+  call->changing = call->changes_session;
+  if (call->changing) call->op->sess->owned.changing++;
   lb_request_start(io, call->req);
 }
 

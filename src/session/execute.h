@@ -30,6 +30,7 @@ struct lb_execute_call {
   bool reopening; /* waits for the session to be opened anew */
   bool reopened;  /* once is enough */
   bool changes_session;
+  bool changing; /* ... and is counted in the session */
   struct lb_request *req;
   struct lb_timer timer;
   int64_t poll_delay_ms;

@@ -29,6 +29,7 @@ struct lb_session {
   } recipe;
   struct {                  /* I/O thread */
     bool has_state;         /* a statement has changed what opening it anew would lose */
+    int32_t changing;       /* statements under way that may do so */
     bool ended;             /* its end was sent */
     struct lb_list waiting; /* struct lb_reopen */
     struct lb_request *opening;

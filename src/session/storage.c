@@ -45,7 +45,8 @@ static enum lb_status judge(const struct lb_request *req, struct lb_error *err) 
   }
   int32_t http = req->http_status;
   /* Of a download anything but 200 is not the whole file. */
-  bool other = req->method != LB_METHOD_GET && (http == 201 || http == 202 || http == 204);
+  bool other =
+      req->method != LB_METHOD_GET && (http == 201 || http == 202 || http == 204);
   if (http == 200 || other) return LB_OK;
   char code[64];
   error_code(req, code, sizeof code);
@@ -93,8 +94,8 @@ static const struct lb_call_ops storage_ops = {
 static enum lb_status fill(struct lb_storage_call *call, struct lb_session *sess,
                            const struct lb_storage_params *params, struct lb_error *err) {
   LB_TRY(lb_endpoint_derive(sess->endpoint, params->url, &call->endpoint, err));
-  bool local = lb_endpoint_is_loopback(call->endpoint) &&
-               lb_endpoint_is_loopback(sess->endpoint);
+  bool local =
+      lb_endpoint_is_loopback(call->endpoint) && lb_endpoint_is_loopback(sess->endpoint);
   if (!lb_endpoint_is_tls(call->endpoint) && !local) {
     return lb_error_set(err, LB_PROTOCOL,
                         "%s: the server gave a URL without TLS for the store %s; it is "

@@ -77,6 +77,21 @@ def test_state_of_a_session_is_not_lost_without_a_word(warehouse_of, kind: str) 
         assert w.stats()["sessions_open"] == 0
 
 
+def test_state_that_is_being_set_is_not_lost_either(w: Warehouse) -> None:
+    """The server has set it and lost it before its reply has come."""
+    with connected(w) as conn:
+        w.fault("hold", {"rpc": "ExecuteStatement", "statement": "SET TIME ZONE"})
+        task = Task(update, conn, "SET TIME ZONE 'Asia/Tokyo'")
+        held(w)
+        w.fault("expire_session", {"rpc": "ExecuteStatement", "statement": "SELECT 1"})
+        with pytest.raises(Error, match="changed its state"):
+            value(conn, "SELECT 1")
+        w.release()
+        task.ended(30)
+        with pytest.raises(Error):
+            value(conn, "SELECT current_timezone()")
+
+
 def test_refused_statement_has_left_no_state(w: Warehouse) -> None:
     with connected(w) as conn:
         update(conn, "CREATE SCHEMA IF NOT EXISTS corner")
