@@ -107,7 +107,9 @@ def cancel(w: Warehouse) -> str:
         stmt.set_sql_query(ENDLESS)
         task = Task(execute, stmt)
         # Only what is running has an operation that the cancel can be sent for.
-        until("it runs", lambda: not task.running or w.stats()["requests"].get("GetOperationStatus"))
+        until("it runs", lambda: not task.running or any(
+            op["requests"].get("GetOperationStatus") for op in w.operations(open_only=True)
+        ))  # fmt: skip
         if task.running:
             stmt.cancel()
         error = task.failure(10)
