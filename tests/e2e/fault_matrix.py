@@ -113,6 +113,8 @@ def cancel(w: Warehouse) -> str:
         if task.running:
             stmt.cancel()
         error = task.failure(10)
+        # The end of the session would overtake it.
+        w.wait("cancel", 1, timeout=10)
         return "cancelled" if error.sqlstate == "HY008" else str(error)
 
 

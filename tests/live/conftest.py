@@ -41,7 +41,7 @@ def live(driver: str, request: pytest.FixtureRequest) -> Live:
     return Live(request.config.getoption("--pause-minutes"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def conn(live: Live) -> Iterator[AdbcConnection]:
     with connected(live) as made:
         yield made

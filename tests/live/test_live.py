@@ -19,7 +19,6 @@ from harness import (
     details,
     execute,
     heartbeat,
-    nothing_left,
     run,
     table_of,
     update,
@@ -125,13 +124,6 @@ def test_session_settings(live: Live) -> None:
 
 def test_kind_is_learnt(conn: AdbcConnection) -> None:
     assert conn.get_option("databricks.server_kind") == "databricks"
-
-
-def test_nothing_is_left(live: Live) -> None:
-    with nothing_left():
-        with connected(live, PAGED, heartbeat(live.interval)) as conn:
-            with run(conn, MANY) as read:
-                read.rows(10)
 
 
 @pytest.mark.timeout(10_000, method="thread")
