@@ -79,12 +79,14 @@ static struct lb_str without_java_class(struct lb_str text) {
     if (c == '.') dots++;
     if (!word && c != '.') break;
   }
+  if (dots < 2) return text;
   struct lb_str rest = {text.data + i, text.len - i};
-  if (dots < 2 || !lb_str_starts_with(rest, LB_STR(": "))) return text;
+  if (!lb_str_starts_with(rest, LB_STR(": "))) return text;
   for (size_t k = 0; k < LB_ARRAY_LEN(ends); k++) {
     struct lb_str end = lb_str_from(ends[k]);
+    if (i <= end.len) continue;
     struct lb_str tail = {text.data + i - end.len, end.len};
-    if (i > end.len && lb_str_equal(tail, end)) {
+    if (lb_str_equal(tail, end)) {
       return (struct lb_str){rest.data + 2, rest.len - 2};
     }
   }
