@@ -9,6 +9,7 @@ struct lb_binding {
   struct ArrowSchema schema;
   struct ArrowArray array;        /* release NULL: a stream was bound */
   struct ArrowArrayStream stream; /* release NULL: an array, or the stream was taken */
+  bool used;
 };
 
 static void release_given(struct ArrowArray *values, struct ArrowSchema *schema,
@@ -40,6 +41,8 @@ void lb_binding_release(struct lb_binding *binding) {
 const struct ArrowSchema *lb_binding_schema(const struct lb_binding *binding) {
   return &binding->schema;
 }
+
+bool lb_binding_used(const struct lb_binding *binding) { return binding->used; }
 
 static enum lb_status check_schema(const struct ArrowSchema *schema,
                                    struct lb_error *err) {
@@ -181,15 +184,18 @@ enum lb_status lb_bound_rows_open(struct lb_bound_rows *rows, struct lb_binding 
   lb_binding_retain(binding);
   rows->binding = binding;
   enum lb_status status = open_columns(rows, noun, err);
-  if (status == LB_OK && is_stream) {
+  if (status != LB_OK) lb_bound_rows_reset(rows);
+  return status;
+}
+
+enum lb_status lb_bound_rows_begin(struct lb_bound_rows *rows, struct lb_error *err) {
+  struct lb_binding *binding = rows->binding;
+  if (binding->array.release) {
+    LB_TRY(set_view(&rows->view, &binding->schema, &binding->array, err));
+  } else {
     ArrowArrayStreamMove(&binding->stream, &rows->stream);
-  } else if (status == LB_OK) {
-    status = set_view(&rows->view, &binding->schema, &binding->array, err);
   }
-  if (status != LB_OK) {
-    lb_bound_rows_reset(rows);
-    return status;
-  }
+  binding->used = true;
   rows->row = -1;
   return LB_OK;
 }

@@ -22,6 +22,8 @@ enum lb_status lb_binding_create_stream(struct ArrowArrayStream *stream,
 void lb_binding_retain(struct lb_binding *binding);
 void lb_binding_release(struct lb_binding *binding); /* NULL is a no-op */
 const struct ArrowSchema *lb_binding_schema(const struct lb_binding *binding);
+/* An execution has begun to read it. */
+bool lb_binding_used(const struct lb_binding *binding);
 
 /* The rows of a binding, from the first to the last. Caller's memory, one thread. */
 struct lb_bound_rows {
@@ -37,9 +39,13 @@ struct lb_bound_rows {
 
 /* Zeroed, so that it can be reset. */
 void lb_bound_rows_init(struct lb_bound_rows *rows);
-/* noun: what errors call a column. LB_INVALID_STATE: the stream has been read. */
+/* The columns, to be judged before a row is read. noun: what errors call a column.
+ * LB_INVALID_STATE: the stream has been read. */
 enum lb_status lb_bound_rows_open(struct lb_bound_rows *rows, struct lb_binding *binding,
                                   const char *noun, struct lb_error *err) LB_MUST_USE;
+/* Takes the stream: from here on the binding is used. Once, after open. */
+enum lb_status lb_bound_rows_begin(struct lb_bound_rows *rows,
+                                   struct lb_error *err) LB_MUST_USE;
 void lb_bound_rows_reset(struct lb_bound_rows *rows);
 /* Goes to the next row; *found false behind the last. Calls a bound stream. */
 enum lb_status lb_bound_rows_next(struct lb_bound_rows *rows, bool *found,

@@ -270,7 +270,8 @@ static enum lb_status begin(struct ingest *in, struct lb_options *opts,
   int64_t cells = LB_MIN((int64_t)columns * BATCH_ROWS, BATCH_CELLS);
   in->param_cap = (int32_t)LB_MAX(cells, (int64_t)columns);
   in->params = lb_alloc_array(LB_MEM_MISC, (size_t)in->param_cap, sizeof *in->params);
-  return in->params ? LB_OK : lb_error_oom(err, "the rows to ingest");
+  if (!in->params) return lb_error_oom(err, "the rows to ingest");
+  return lb_bound_rows_begin(&in->rows, err);
 }
 
 enum lb_status lb_ingest_run(struct lb_series *series, struct lb_session *sess,

@@ -274,6 +274,7 @@ enum lb_status lb_series_start(struct lb_series *series, struct lb_str sql,
   if (status == LB_OK) {
     status = lb_bound_sql_open(&series->bound, sql, &series->rows, &rules, err);
   }
+  if (status == LB_OK) status = lb_bound_rows_begin(&series->rows, err);
   if (status == LB_OK) status = run_first(series, wanted, &rows, err);
   if (status != LB_OK || !wanted) lb_series_finish(series);
   if (status != LB_OK) return status;

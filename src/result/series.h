@@ -25,7 +25,7 @@ void lb_series_release(struct lb_series *series); /* NULL is a no-op */
  * no result. Else a query runs its first row, so that there is a schema, and anything
  * that is no query all its rows, of which the last one's result is kept. *rows_affected
  * (may be NULL): the sum, -1 when not known. LB_INVALID_ARGUMENT: columns and markers do
- * not go together. Once for a series. */
+ * not go together; the binding is not used then. Once for a series. */
 enum lb_status lb_series_start(struct lb_series *series, struct lb_str sql,
                                struct lb_binding *binding, bool wanted,
                                int64_t *rows_affected, struct lb_error *err) LB_MUST_USE;

@@ -14,7 +14,8 @@ struct lb_stmt {
   struct lb_buf sql;
   struct lb_call_slot slot;
   struct lb_binding *binding; /* NULL: nothing is bound */
-  bool binding_used;          /* it was executed with */
+  bool binding_tried; /* an execution has asked for it, and may have been refused */
+  bool binding_gone;  /* it went with the text before this one */
   struct {
     struct lb_mutex mu;
     struct lb_result *latest LB_GUARDED_BY(mu);
@@ -91,6 +92,36 @@ void lb_stmt_destroy(struct lb_stmt *stmt) {
   lb_free(stmt);
 }
 
+static struct lb_str text_of(const struct lb_stmt *stmt) {
+  return (struct lb_str){(const char *)stmt->sql.data, stmt->sql.len};
+}
+
+static enum lb_status has_markers(const struct lb_stmt *stmt, bool *out,
+                                  struct lb_error *err) {
+  struct lb_sql_scan scan = {0};
+  LB_TRY(lb_sql_scan(text_of(stmt), &scan, err));
+  *out = scan.count > 0;
+  lb_sql_scan_reset(&scan);
+  return LB_OK;
+}
+
+/* Whether what is bound is meant for a new text, too:
+ *  1. It is when no execution has been tried with it.
+ *  2. It is not once an execution has used it.
+ *  3. After an execution that was refused it still is, unless the new text wants nothing:
+ *     its owner was told, and has no other way to take it back.
+ * What is not meant for it goes, and a text with markers says so (check_gone). */
+static void settle_binding(struct lb_stmt *stmt) {
+  if (!stmt->binding || !stmt->binding_tried) return;
+  bool wants = true;
+  if (!lb_binding_used(stmt->binding)) {
+    /* Where markers cannot be told, executing says why. No text: it is ingested. */
+    if (stmt->sql.len == 0 || has_markers(stmt, &wants, NULL) != LB_OK || wants) return;
+  }
+  lb_stmt_bind(stmt, NULL);
+  stmt->binding_gone = true;
+}
+
 enum lb_status lb_stmt_set_sql(struct lb_stmt *stmt, struct lb_str sql,
                                struct lb_error *err) {
   struct lb_buf copy;
@@ -99,15 +130,14 @@ enum lb_status lb_stmt_set_sql(struct lb_stmt *stmt, struct lb_str sql,
   enum lb_status status = lb_buf_check(&copy, "the statement's text", err);
   if (status == LB_OK) lb_buf_move(&stmt->sql, &copy);
   lb_buf_reset(&copy);
-  /* Values that were used with the former text are not meant for the next. */
-  if (status == LB_OK && stmt->binding_used) lb_stmt_bind(stmt, NULL);
+  if (status == LB_OK) settle_binding(stmt);
   return status;
 }
 
 void lb_stmt_bind(struct lb_stmt *stmt, struct lb_binding *binding_own) {
   lb_binding_release(stmt->binding);
   stmt->binding = binding_own;
-  stmt->binding_used = false;
+  stmt->binding_tried = stmt->binding_gone = false;
 }
 
 bool lb_stmt_makes_series(const struct lb_stmt *stmt) {
@@ -173,9 +203,20 @@ static enum lb_status check_text(const struct lb_stmt *stmt, struct lb_error *er
                       "the statement has no text; set a query before executing it");
 }
 
+static enum lb_status check_gone(const struct lb_stmt *stmt, struct lb_error *err) {
+  if (!stmt->binding_gone) return LB_OK;
+  bool wants = false;
+  LB_TRY(has_markers(stmt, &wants, err));
+  if (!wants) return LB_OK;
+  return lb_error_set(err, LB_INVALID_STATE,
+                      "the query has parameters, and what was bound went with the text "
+                      "before it; bind values again");
+}
+
 static enum lb_status execute(struct lb_stmt *stmt, uint64_t turn, struct lb_result **out,
                               int64_t *rows_affected, struct lb_error *err) {
   LB_TRY(check_text(stmt, err));
+  LB_TRY(check_gone(stmt, err));
   struct lb_result_options options = {0};
   LB_TRY(lb_result_options_read(stmt->sess, stmt->opts, LB_OP_STATEMENT, &options, err));
   end_former(stmt);
@@ -185,7 +226,7 @@ static enum lb_status execute(struct lb_stmt *stmt, uint64_t turn, struct lb_res
       .slot = &stmt->slot,
       .options = &options,
       .parent_stats = stmt->parent_stats,
-      .sql = {(const char *)stmt->sql.data, stmt->sql.len},
+      .sql = text_of(stmt),
       .wanted = out != NULL,
       .running = set_running,
       .ctx = stmt,
@@ -245,7 +286,7 @@ static enum lb_status begin_series(struct lb_stmt *stmt, uint64_t turn,
   end_former(stmt);
   /* Before it runs, so that it can be cancelled. */
   replace_latest(stmt, turn, NULL, NULL, *out);
-  stmt->binding_used = true;
+  stmt->binding_tried = true;
   set_running(stmt, NULL, 0);
   return LB_OK;
 }
@@ -258,7 +299,7 @@ enum lb_status lb_stmt_execute_bound(struct lb_stmt *stmt, struct lb_series **ou
   LB_TRY(lb_call_slot_enter(&stmt->slot, "execute", &turn, err));
   enum lb_status status = begin_series(stmt, turn, &series, err);
   if (status == LB_OK) {
-    struct lb_str sql = {(const char *)stmt->sql.data, stmt->sql.len};
+    struct lb_str sql = text_of(stmt);
     status = lb_ingest_wanted(stmt->opts)
                  ? lb_series_ingest(series, stmt->binding, &rows, err)
                  : lb_series_start(series, sql, stmt->binding, out != NULL, &rows, err);
@@ -283,7 +324,7 @@ enum lb_status lb_stmt_execute_bound(struct lb_stmt *stmt, struct lb_series **ou
 enum lb_status lb_stmt_parameters(const struct lb_stmt *stmt, struct ArrowSchema *out,
                                   struct lb_error *err) {
   LB_TRY(check_text(stmt, err));
-  struct lb_str sql = {(const char *)stmt->sql.data, stmt->sql.len};
+  struct lb_str sql = text_of(stmt);
   return lb_bound_sql_schema(sql, out, err);
 }
 
@@ -321,7 +362,7 @@ enum lb_status lb_stmt_execute_schema(struct lb_stmt *stmt, struct ArrowSchema *
   uint64_t turn;
   LB_TRY(check_text(stmt, err));
   lb_buf_init(&text, LB_MEM_MISC, MAX_SQL_BYTES + 1024);
-  struct lb_str sql = {(const char *)stmt->sql.data, stmt->sql.len};
+  struct lb_str sql = text_of(stmt);
   enum lb_status status = lb_describe_query(sql, &text, err);
   if (status == LB_OK) {
     status = lb_call_slot_enter(&stmt->slot, "execute schema", &turn, err);

@@ -25,8 +25,9 @@ enum lb_status lb_stmt_set_sql(struct lb_stmt *stmt, struct lb_str sql,
  * LB_INVALID_STATE without a text. */
 enum lb_status lb_stmt_execute(struct lb_stmt *stmt, struct lb_result **out,
                                int64_t *rows_affected, struct lb_error *err) LB_MUST_USE;
-/* Takes what is bound in place of what was; NULL: nothing is. A binding that has been
- * executed with goes when another text is set. */
+/* Takes what is bound in place of what was; NULL: nothing is. A binding that was used
+ * goes when another text is set, and executing a text with markers then fails with
+ * LB_INVALID_STATE; one that no execution could use goes for a text without markers. */
 void lb_stmt_bind(struct lb_stmt *stmt, struct lb_binding *binding_own);
 /* True when execution is for lb_stmt_execute_bound: something is bound, or is to be. */
 bool lb_stmt_makes_series(const struct lb_stmt *stmt);

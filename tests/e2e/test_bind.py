@@ -297,6 +297,60 @@ def test_stream_is_read_once(databricks: Warehouse) -> None:
         assert execute(stmt).rest() == [2]
 
 
+# What a refused execution leaves: the text of each is not for one bound column `a`.
+REFUSED = ["SELECT ?, ?", "SELECT :b", "SELECT 1", "SELECT :a, ?"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("sql", REFUSED)
+def test_refused_execution_keeps_what_is_bound(
+    databricks: Warehouse, sql: str, stream: bool
+) -> None:
+    data = one(pa.array([7]), names=["a"])
+    with connected(databricks) as conn, AdbcStatement(conn) as stmt:
+        bind(stmt, pa.Table.from_batches([data]).to_reader() if stream else data)
+        stmt.set_sql_query(sql)
+        said = set()
+        for _ in range(2):
+            with pytest.raises(Error) as caught:
+                execute(stmt)
+            assert caught.value.status_code == AdbcStatusCode.INVALID_ARGUMENT
+            said.add(str(caught.value))
+        assert len(said) == 1
+        assert execute(stmt, "SELECT ? + 1 AS a").rest() == [8]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_used_values_are_not_for_another_text(
+    databricks: Warehouse, stream: bool
+) -> None:
+    data = one(pa.array([7]), names=["a"])
+    with connected(databricks) as conn, AdbcStatement(conn) as stmt:
+        bind(stmt, pa.Table.from_batches([data]).to_reader() if stream else data)
+        assert execute(stmt, "SELECT ? AS a").rest() == [7]
+        before = len(databricks.operations())
+        for sql in ("SELECT ? + 1 AS a", "SELECT :a AS a"):
+            with pytest.raises(Error, match="bind values again") as caught:
+                execute(stmt, sql)
+            assert caught.value.status_code == AdbcStatusCode.INVALID_STATE
+        assert len(databricks.operations()) == before
+        assert execute(stmt, "SELECT 2 AS a").rest() == [2]
+        stmt.bind(data)
+        assert execute(stmt, "SELECT ? + 1 AS a").rest() == [8]
+
+
+def test_refused_values_do_not_bar_another_text(databricks: Warehouse) -> None:
+    """As a cursor is used again after an error: there is no way to take values back."""
+    with connected(databricks) as conn, AdbcStatement(conn) as stmt:
+        stmt.bind(one(pa.array([7])))
+        with pytest.raises(Error, match="parameter 2 has no value"):
+            execute(stmt, "SELECT ?, ?")
+        assert execute(stmt, "SELECT 2 AS a").rest() == [2]
+        with pytest.raises(Error, match="bind values again") as caught:
+            execute(stmt, "SELECT ? AS a")
+        assert caught.value.status_code == AdbcStatusCode.INVALID_STATE
+
+
 def test_failing_stream(databricks: Warehouse) -> None:
     schema = pa.schema([("a", pa.int64())])
 
