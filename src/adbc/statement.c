@@ -9,9 +9,16 @@ static struct lb_adbc_statement *statement_of(struct lb_adbc_object *obj) {
 
 static enum lb_status set(struct lb_adbc_object *obj, struct lb_str key,
                           const char *value, struct lb_error *err) {
+  bool names_table =
+      value != NULL && lb_str_equal(key, LB_STR(ADBC_INGEST_OPTION_TARGET_TABLE));
+  if (names_table && value[0] == '\0') {
+    return lb_error_set(err, LB_INVALID_ARGUMENT,
+                        "option " ADBC_INGEST_OPTION_TARGET_TABLE
+                        " is empty; name the table to ingest into");
+  }
   LB_TRY(lb_options_set(obj->opts, key, value, err));
   /* A table to ingest into takes the place of the query. */
-  if (value != NULL && lb_str_equal(key, LB_STR(ADBC_INGEST_OPTION_TARGET_TABLE))) {
+  if (names_table) {
     statement_of(obj)->has_sql = false;
     return lb_stmt_set_sql(statement_of(obj)->stmt, LB_STR(""), err);
   }

@@ -68,7 +68,10 @@ static enum lb_status append_part(struct ingest *in, struct lb_options *opts,
                                   struct lb_error *err) {
   char *name = NULL;
   LB_TRY(lb_options_text(opts, id, &name, err));
-  if (!name) return LB_OK;
+  if (!name || !name[0]) {
+    lb_free(name);
+    return LB_OK;
+  }
   enum lb_status status = lb_sql_check_name(lb_str_from(name), what, err);
   if (in->target.len > 0) lb_buf_append_u8(&in->target, '.');
   lb_sql_append_name(&in->target, lb_str_from(name));
@@ -78,14 +81,15 @@ static enum lb_status append_part(struct ingest *in, struct lb_options *opts,
 
 static enum lb_status read_target(struct ingest *in, struct lb_options *opts,
                                   struct lb_error *err) {
-  if (lb_options_is_set(opts, LB_OPT_INGEST_CATALOG) &&
-      !lb_options_is_set(opts, LB_OPT_INGEST_SCHEMA)) {
+  LB_TRY(append_part(in, opts, LB_OPT_INGEST_CATALOG, "catalog", err));
+  size_t catalog_bytes = in->target.len;
+  LB_TRY(append_part(in, opts, LB_OPT_INGEST_SCHEMA, "schema", err));
+  LB_TRY(lb_buf_check(&in->target, "the target table's name", err));
+  if (catalog_bytes > 0 && in->target.len == catalog_bytes) {
     return lb_error_set(err, LB_INVALID_ARGUMENT,
                         "option adbc.ingest.target_catalog needs "
                         "adbc.ingest.target_db_schema beside it");
   }
-  LB_TRY(append_part(in, opts, LB_OPT_INGEST_CATALOG, "catalog", err));
-  LB_TRY(append_part(in, opts, LB_OPT_INGEST_SCHEMA, "schema", err));
   LB_TRY(append_part(in, opts, LB_OPT_INGEST_TABLE, "table", err));
   return lb_buf_check(&in->target, "the target table's name", err);
 }

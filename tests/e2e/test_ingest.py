@@ -109,6 +109,42 @@ def test_catalog_needs_a_schema(cur: dbapi.Cursor) -> None:
         cur.adbc_ingest("t", DATA, mode="create", catalog_name="main")
 
 
+@pytest.mark.parametrize(
+    "empty", ["adbc.ingest.target_db_schema", "adbc.ingest.target_catalog"]
+)
+def test_empty_place_is_the_session_s(cur: dbapi.Cursor, empty: str) -> None:
+    cur.adbc_statement.set_options(**{empty: ""})
+    assert cur.adbc_ingest("ingest_empty", DATA, mode="replace") == 3
+    assert rows(cur, "default.ingest_empty") == WANTED
+
+
+def test_empty_schema_is_none_for_a_catalog(cur: dbapi.Cursor) -> None:
+    cur.adbc_statement.set_options(**{"adbc.ingest.target_db_schema": ""})
+    with pytest.raises(Error, match="target_db_schema") as caught:
+        cur.adbc_ingest("t", DATA, mode="create", catalog_name="main")
+    assert caught.value.status_code == AdbcStatusCode.INVALID_ARGUMENT
+
+
+def test_empty_table_is_refused(cur: dbapi.Cursor) -> None:
+    with pytest.raises(Error, match=r"adbc\.ingest\.target_table") as caught:
+        cur.adbc_ingest("", DATA, mode="create")
+    assert caught.value.status_code == AdbcStatusCode.INVALID_ARGUMENT
+    cur.execute("SELECT 1")
+    assert cur.fetchall() == [(1,)]
+
+
+def test_refused_ingestion_keeps_what_is_bound(cur: dbapi.Cursor) -> None:
+    stmt = cur.adbc_statement
+    stmt.bind_stream(DATA.to_reader())
+    for _ in range(2):
+        stmt.set_options(**{"adbc.ingest.target_table": "t${x}"})
+        with pytest.raises(Error, match=r"has \$\{ in it"):
+            stmt.execute_update()
+    stmt.set_options(**{"adbc.ingest.target_table": "ingest_retried"})
+    assert stmt.execute_update() == 3
+    assert rows(cur, "ingest_retried") == WANTED
+
+
 @pytest.mark.parametrize("count", [25, 127, 128, 5000])
 def test_batches(w: Warehouse, cur: dbapi.Cursor, count: int) -> None:
     """Two columns: 127 rows are the most that fit into 255 parameters."""
