@@ -143,6 +143,7 @@ static void test_one_renewal_for_all_who_ask(void **state) {
   assert_string_equal(header, "Bearer first");
   waiters[1].again = auth;
   lb_auth_renewed(auth, NULL, "second\n");
+  lb_torture_tell(waiters[0].refused > 0);
   header_of(auth, header, sizeof(header));
   assert_string_equal(header, "Bearer second");
   for (int i = 0; i < 3; i++) assert_int_equal(waiters[i].renewed, 1);
@@ -189,6 +190,7 @@ static void test_released_while_a_renewal_runs(void **state) {
   lb_auth_release(auth);
   assert_int_equal(fake.destroyed, 0);
   lb_auth_renewed(fake.auth, NULL, "second");
+  lb_torture_tell(waiter.refused > 0);
   assert_int_equal(waiter.renewed, 1);
   assert_int_equal(fake.destroyed, 1);
 }

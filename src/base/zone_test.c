@@ -25,7 +25,7 @@ static void header(struct lb_buf *out, uint32_t times, uint32_t types, uint32_t 
 
 static void file(struct lb_buf *out, const struct change *changes, uint32_t count,
                  const int32_t *offsets, uint32_t types, const char *footer) {
-  lb_buf_init(out, LB_MEM_MISC, LB_ZONE_FILE_MAX);
+  lb_buf_init(out, LB_MEM_TEST, LB_ZONE_FILE_MAX);
   header(out, 0, 0, 0);
   header(out, count, types, 0);
   for (uint32_t i = 0; i < count; i++) {

@@ -372,7 +372,7 @@ static void test_old_engine_gets_older_versions(void **state) {
   int32_t again = 0;
   struct lb_buf body;
   exchange_init(&ex);
-  lb_buf_init(&body, LB_MEM_IO, 1024);
+  lb_buf_init(&body, LB_MEM_TEST, 1024);
   lb_buf_append_be32(&body, 0x80010003u);
   lb_buf_append_be32(&body, 11);
   lb_buf_append_text(&body, "OpenSession");

@@ -48,7 +48,7 @@ static void take(struct cell *cell, char *text, size_t cap, char *literal) {
       lb_param_column_init(&column, &cell->schema, "parameter", 1, &err);
   if (status == LB_OK) status = lb_param_read(&column, &view, 0, &arena, &param, &err);
   struct lb_buf out;
-  lb_buf_init(&out, LB_MEM_MISC, 4096);
+  lb_buf_init(&out, LB_MEM_TEST, 4096);
   if (status != LB_OK) {
     assert_int_equal(status, LB_INVALID_ARGUMENT);
     LB_TEST_CONTAINS(err.message, "parameter 1 ('price')");
@@ -337,7 +337,7 @@ static void test_other_types(void **state) {
 static void test_hive(void **state) {
   (void)state;
   struct lb_buf out;
-  lb_buf_init(&out, LB_MEM_MISC, 4096);
+  lb_buf_init(&out, LB_MEM_TEST, 4096);
   struct lb_param instant = {.type = {LB_PARAM_TIMESTAMP, 0, 0},
                              .value = LB_STR("2020-01-01 00:00:00+00:00")};
   lb_param_append_literal(&instant, LB_DIALECT_HIVE, &out);

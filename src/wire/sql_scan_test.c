@@ -9,7 +9,7 @@ static void expect(const char *sql, const char *wanted) {
   struct lb_error err = LB_ERROR_INIT;
   LB_TEST_OK(lb_sql_scan(lb_str_from(sql), &scan, &err), &err);
   struct lb_buf found;
-  lb_buf_init(&found, LB_MEM_MISC, 4096);
+  lb_buf_init(&found, LB_MEM_TEST, 4096);
   for (int32_t i = 0; i < scan.count; i++) {
     const struct lb_sql_marker *marker = &scan.markers[i];
     if (i > 0) lb_buf_append_u8(&found, ' ');
@@ -110,7 +110,7 @@ static void test_too_many(void **state) {
   struct lb_buf sql;
   struct lb_sql_scan scan = {0};
   struct lb_error err = LB_ERROR_INIT;
-  lb_buf_init(&sql, LB_MEM_MISC, 1u << 20);
+  lb_buf_init(&sql, LB_MEM_TEST, 1u << 20);
   for (int i = 0; i < LB_SQL_MAX_MARKERS; i++) lb_buf_append_u8(&sql, '?');
   struct lb_str text = {(const char *)sql.data, sql.len};
   LB_TEST_OK(lb_sql_scan(text, &scan, &err), &err);
