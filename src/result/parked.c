@@ -150,9 +150,11 @@ static bool renew_token(struct lb_hb_host *host, void *ctx) {
   struct lb_error err = LB_ERROR_INIT;
   if (lb_auth_renewal_id(sess->auth) == 0) return false;
   struct renewal *renewal = lb_alloc_zero(LB_MEM_MISC, sizeof *renewal);
-  if (!renewal) return false;
-  *renewal = (struct renewal){.base.done = token_renewed, .sess = sess, .host = host};
-  enum lb_status status = lb_auth_renew(sess->auth, service->io, &renewal->base, &err);
+  enum lb_status status = renewal ? LB_OK : lb_error_oom(&err, "a renewal of the token");
+  if (status == LB_OK) {
+    *renewal = (struct renewal){.base.done = token_renewed, .sess = sess, .host = host};
+    status = lb_auth_renew(sess->auth, service->io, &renewal->base, &err);
+  }
   if (status == LB_OK) {
     lb_session_hold(sess);
     return true;
