@@ -151,7 +151,10 @@ class Server:
             def connection() -> Connection:
                 return Connection(config, state, listener)
 
-            await loop.create_server(connection, sock=listening, ssl=ssl)
+            # Without a backlog asyncio listens again, with one of 100.
+            await loop.create_server(
+                connection, sock=listening, ssl=ssl, backlog=BACKLOG
+            )
 
         await serve(App(warehouse), Listener(warehouse), main_socket, context)
         await serve(Storage(warehouse), None, self.storage_socket, context)

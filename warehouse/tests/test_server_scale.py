@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many open results, probed by many connections at once: none is lost, none miscounted."""
 
+import os
+import select
+import signal
+import socket
 import threading
 
 import pytest
@@ -60,3 +64,28 @@ def test_open_results_live_on_probes(w):
     w.advance("16m")
     assert w.stats()["evictions"] == RESULTS
     c.close()
+
+
+def test_connections_wait_for_a_busy_server(w):
+    """As many as a client of hundreds of probes opens while the server does not accept."""
+    wanted, made = 300, []
+    os.kill(w.pid, signal.SIGSTOP)
+    try:
+        for _ in range(wanted):
+            client = socket.socket()
+            made.append(client)
+            client.setblocking(False)
+            client.connect_ex((w.host, w.port))
+        poll = select.poll()
+        for client in made:
+            poll.register(client, select.POLLOUT)
+        connected = 0
+        while ready := poll.poll(300):
+            for number, _ in ready:
+                connected += 1
+                poll.unregister(number)
+        assert connected == wanted
+    finally:
+        os.kill(w.pid, signal.SIGCONT)
+        for client in made:
+            client.close()
