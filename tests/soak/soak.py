@@ -43,7 +43,7 @@ PAGED = {
     "databricks.retry_timeout_seconds": 10,
     "databricks.close_timeout_seconds": 10,
 }
-COMMAND_SECONDS = 180
+COMMAND_SECONDS = 400
 
 
 class Failed(Exception):
