@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define LB_WITH_ASAN 1
@@ -44,22 +45,26 @@ static _Atomic int64_t failures;
 static _Atomic bool failure_told;
 static void (*_Atomic on_failure)(void);
 
-/* The header is poisoned under ASan, so that a write just before a block is found. */
-static void guard(struct header *head) {
+void lb_mem_forbid(const void *data, size_t bytes) {
 #ifdef LB_WITH_ASAN
-  ASAN_POISON_MEMORY_REGION(head, sizeof(*head));
+  ASAN_POISON_MEMORY_REGION(data, bytes);
 #else
-  (void)head;
+  (void)data, (void)bytes;
 #endif
 }
 
-static void unguard(struct header *head) {
+void lb_mem_allow(const void *data, size_t bytes) {
 #ifdef LB_WITH_ASAN
-  ASAN_UNPOISON_MEMORY_REGION(head, sizeof(*head));
+  ASAN_UNPOISON_MEMORY_REGION(data, bytes);
 #else
-  (void)head;
+  (void)data, (void)bytes;
 #endif
 }
+
+/* A write just before a block is found under ASan. */
+static void guard(struct header *head) { lb_mem_forbid(head, sizeof(*head)); }
+
+static void unguard(struct header *head) { lb_mem_allow(head, sizeof(*head)); }
 
 static bool note_failure(void) {
   void (*fn)(void) = atomic_load(&on_failure);
@@ -150,6 +155,24 @@ void lb_free(void *ptr) {
   struct header *head = withdraw(ptr);
   head->magic = MAGIC_FREED;
   free(head);
+}
+
+void *lb_alloc_pages(enum lb_mem_tag tag, size_t bytes) {
+  if (must_fail(tag) || bytes == 0 || bytes > PTRDIFF_MAX) return NULL;
+  void *pages =
+      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return NULL;
+  tally((uint32_t)tag, 1, (int64_t)bytes);
+  return pages;
+}
+
+void lb_free_pages(enum lb_mem_tag tag, void *ptr, size_t bytes) {
+  if (ptr == NULL) return;
+  lb_mem_allow(ptr, bytes); /* what comes to this address next is not ours */
+  tally((uint32_t)tag, -1, -(int64_t)bytes);
+  int rc = munmap(ptr, bytes);
+  LB_ASSERT(rc == 0);
+  (void)rc;
 }
 
 char *lb_strdup(enum lb_mem_tag tag, const char *text) {

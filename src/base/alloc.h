@@ -27,6 +27,15 @@ void *lb_alloc_array(enum lb_mem_tag tag, size_t count, size_t size); /* zeroed 
 /* As realloc; ptr may be NULL. The old block stays valid when NULL is returned. */
 void *lb_realloc(enum lb_mem_tag tag, void *ptr, size_t size);
 void lb_free(void *ptr);
+/* Whole pages from the system, for what is megabytes and often left half empty: a page
+ * costs memory when it is first touched, and all go back at once, which the heap promises
+ * of no size. Aligned to a page, zero. bytes is the same in both calls. */
+void *lb_alloc_pages(enum lb_mem_tag tag, size_t bytes);
+void lb_free_pages(enum lb_mem_tag tag, void *ptr, size_t bytes); /* NULL allowed */
+/* Under AddressSanitizer: nobody may touch these bytes until they are lent again. Else
+ * nothing. */
+void lb_mem_forbid(const void *data, size_t bytes);
+void lb_mem_allow(const void *data, size_t bytes);
 /* Overwrites a secret so that the compiler cannot leave it out. */
 void lb_wipe(void *data, size_t len);
 char *lb_strdup(enum lb_mem_tag tag, const char *text);

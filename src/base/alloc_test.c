@@ -196,7 +196,28 @@ static void test_torture_fails_each_allocation_once(void **state) {
   assert_int_equal(failed, 4);
 }
 
-LB_TEST_MAIN(LB_TEST(test_counts_by_tag),
+static void test_pages(void **state) {
+  (void)state;
+  size_t bytes = 5000;
+  int64_t before = lb_mem_stats(LB_MEM_ARROW).live_bytes;
+  uint8_t *pages = lb_alloc_pages(LB_MEM_ARROW, bytes);
+  assert_non_null(pages);
+  assert_int_equal((uintptr_t)pages % 4096, 0);
+  assert_int_equal(lb_mem_stats(LB_MEM_ARROW).live_bytes - before, bytes);
+  for (size_t i = 0; i < bytes; i++) assert_int_equal(pages[i], 0);
+  lb_mem_forbid(pages, bytes);
+  lb_mem_allow(pages, bytes);
+  pages[bytes - 1] = 1;
+  lb_free_pages(LB_MEM_ARROW, pages, bytes);
+  lb_free_pages(LB_MEM_ARROW, NULL, bytes);
+  assert_int_equal(lb_mem_stats(LB_MEM_ARROW).live_bytes, before);
+  assert_null(lb_alloc_pages(LB_MEM_ARROW, 0));
+  assert_null(lb_alloc_pages(LB_MEM_ARROW, SIZE_MAX));
+  lb_mem_fail_nth(1, false);
+  assert_null(lb_alloc_pages(LB_MEM_ARROW, bytes));
+}
+
+LB_TEST_MAIN(LB_TEST(test_counts_by_tag), LB_TEST(test_pages),
              LB_TEST(test_blocks_are_aligned_and_zero_bytes_are_a_block),
              LB_TEST(test_zeroed_forms), LB_TEST(test_impossible_sizes_are_refused),
              LB_TEST(test_realloc_keeps_content_and_books), LB_TEST(test_copies_of_text),
