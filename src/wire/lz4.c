@@ -5,14 +5,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "wire/lz4_frame.h"
 
-#define MAGIC UINT32_C(0x184D2204)
-#define MAGIC_SKIPPABLE UINT32_C(0x184D2A50) /* and the 15 that follow */
-#define FLAG_BLOCK_CHECKSUM 0x10
-#define FLAG_CONTENT_SIZE 0x08
-#define FLAG_CONTENT_CHECKSUM 0x04
-#define FLAG_DICTIONARY 0x01
-#define BLOCK_UNCOMPRESSED UINT32_C(0x80000000)
 /* The format cannot do better: one byte of a length stands for at most 255. */
 #define MAX_RATIO 255
 
@@ -39,11 +33,6 @@ void lb_lz4_destroy(struct lb_lz4 *lz4) {
   if (lz4 == NULL) return;
   LZ4F_freeDecompressionContext(lz4->context);
   lb_free(lz4);
-}
-
-static uint32_t load_u32(const uint8_t *at) {
-  return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
-         (uint32_t)at[3] << 24;
 }
 
 /* A walk over the headers. The status is sticky: after a failure nothing moves. */
@@ -112,68 +101,42 @@ static size_t block_bound(const uint8_t *block, size_t len, size_t block_max) {
   return LB_MIN(len * MAX_RATIO, block_max);
 }
 
-static void walk_blocks(struct walk *at, uint8_t flags, size_t block_max) {
-  size_t trailer = (flags & FLAG_BLOCK_CHECKSUM) != 0 ? 4 : 0;
+static void walk_blocks(struct walk *at, const struct lb_lz4_frame *frame) {
   for (;;) {
     const uint8_t *head = take(at, 4);
     if (head == NULL) return;
-    uint32_t word = load_u32(head);
+    uint32_t word = lb_lz4_load_u32(head);
     if (word == 0) break;
-    size_t bytes = word & ~BLOCK_UNCOMPRESSED;
-    if (bytes > block_max) {
-      at->status = lb_error_set(at->err, LB_PROTOCOL,
-                                "an LZ4 block at offset %zu has %zu bytes, its frame "
-                                "allows %zu",
-                                at->pos - 4, bytes, block_max);
-      return;
-    }
-    const uint8_t *block = take(at, bytes + trailer);
+    size_t bytes = word & ~LB_LZ4_PLAIN_BLOCK;
+    at->status = lb_lz4_block_check(frame, bytes, at->pos - 4, at->err);
+    const uint8_t *block = take(at, bytes + frame->block_sum_bytes);
     if (block == NULL) return;
-    bool plain = (word & BLOCK_UNCOMPRESSED) != 0;
-    at->bound += plain ? bytes : block_bound(block, bytes, block_max);
+    bool plain = (word & LB_LZ4_PLAIN_BLOCK) != 0;
+    at->bound += plain ? bytes : block_bound(block, bytes, frame->block_max);
   }
-  if ((flags & FLAG_CONTENT_CHECKSUM) != 0) take(at, 4);
+  take(at, frame->content_sum_bytes);
 }
 
-/* The frame descriptor behind the magic number: flags, block size, optional fields,
- * header checksum (which liblz4 verifies). */
 static void walk_frame(struct walk *at) {
-  static const size_t block_sizes[8] = {0,         0,          0,        0,
-                                        64u << 10, 256u << 10, 1u << 20, 4u << 20};
+  struct lb_lz4_frame frame = {0};
   const uint8_t *head = take(at, 2);
   if (head == NULL) return;
-  uint8_t flags = head[0];
-  size_t block_max = block_sizes[(head[1] >> 4) & 7];
-  if (flags >> 6 != 1 || block_max == 0) {
-    at->status = lb_error_set(
-        at->err, LB_PROTOCOL,
-        "an LZ4 frame has unknown flags 0x%02X or block size 0x%02X", flags, head[1]);
-    return;
-  }
-  if ((flags & FLAG_DICTIONARY) != 0) {
-    at->status =
-        lb_error_set(at->err, LB_NOT_IMPLEMENTED,
-                     "an LZ4 frame needs a dictionary, which results never have");
-    return;
-  }
-  take(at, ((flags & FLAG_CONTENT_SIZE) != 0 ? 8u : 0u) + 1u);
-  walk_blocks(at, flags, block_max);
+  at->status = lb_lz4_frame_read(head, &frame, at->err);
+  if (take(at, frame.rest_bytes) != NULL) walk_blocks(at, &frame);
 }
 
 static void walk_next(struct walk *at) {
   size_t start = at->pos;
   const uint8_t *head = take(at, 4);
   if (head == NULL) return;
-  uint32_t magic = load_u32(head);
-  if (magic == MAGIC) {
+  uint32_t magic = lb_lz4_load_u32(head);
+  if (magic == LB_LZ4_MAGIC) {
     walk_frame(at);
-  } else if ((magic & ~UINT32_C(15)) == MAGIC_SKIPPABLE) {
+  } else if (lb_lz4_is_skippable(magic)) {
     const uint8_t *size = take(at, 4);
-    if (size != NULL) take(at, load_u32(size));
+    if (size != NULL) take(at, lb_lz4_load_u32(size));
   } else {
-    at->status =
-        lb_error_set(at->err, LB_PROTOCOL,
-                     "no LZ4 frame begins at offset %zu of %zu bytes", start, at->len);
+    at->status = lb_lz4_no_frame(start, at->err);
   }
 }
 
@@ -192,13 +155,15 @@ enum lb_status lb_lz4_measure(struct lb_str src, size_t max_raw_bytes, size_t *b
  * means that more bytes of the number follow. */
 bool lb_lz4_peek(struct lb_str src, uint8_t *out, size_t bytes) {
   struct walk at = {.data = (const uint8_t *)src.data, .len = src.len, .status = LB_OK};
-  const uint8_t *head = take(&at, 7);
-  if (head == NULL || load_u32(head) != MAGIC) return false;
-  const uint8_t *block =
-      take(&at, ((head[4] & FLAG_CONTENT_SIZE) != 0 ? 8u : 0u) + sizeof(uint32_t));
+  struct lb_lz4_frame frame;
+  const uint8_t *head = take(&at, 6);
+  if (head == NULL || lb_lz4_load_u32(head) != LB_LZ4_MAGIC) return false;
+  if (lb_lz4_frame_read(head + 4, &frame, NULL) != LB_OK) return false;
+  if (take(&at, frame.rest_bytes) == NULL) return false;
+  const uint8_t *block = take(&at, sizeof(uint32_t));
   if (block == NULL) return false;
-  uint32_t word = load_u32(block + ((head[4] & FLAG_CONTENT_SIZE) != 0 ? 8 : 0));
-  if ((word & BLOCK_UNCOMPRESSED) == 0) {
+  uint32_t word = lb_lz4_load_u32(block);
+  if ((word & LB_LZ4_PLAIN_BLOCK) == 0) {
     const uint8_t *token = take(&at, 1);
     if (token == NULL) return false;
     size_t literals = token[0] >> 4;
