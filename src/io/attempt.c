@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "io/receive.h"
 
 #define IDLE_MAX_S 30L
 #define IDLE_MAX_IDEMPOTENT_S 118L
@@ -27,150 +28,17 @@
 #define BUFFER_LARGE_BYTES (256L * 1024)
 #define BUFFER_SMALL_BYTES (16L * 1024)
 
-/* Callbacks give this to stop a transfer; fault says why. */
-static size_t stop_with_fault(struct lb_transfer *t) {
-  t->attempt.end = LB_ATTEMPT_FAULT;
-  return 0;
-}
-
-static size_t too_large(struct lb_transfer *t) {
-  (void)lb_error_set(&t->attempt.fault, LB_INVALID_DATA,
-                     "%s: the reply of %s is larger than the limit of %zu bytes",
-                     t->req->what, t->req->endpoint->host, t->req->max_reply_bytes);
-  return stop_with_fault(t);
-}
-
-static void touch(struct lb_transfer *t) {
-  t->active_ms = t->io->clock.awake_ms(t->io->clock.ctx);
-}
-
-static bool is_download(const struct lb_transfer *t) {
-  long http_status = 0;
-  if (t->req->pipe == NULL || t->req->method != LB_METHOD_GET) return false;
-  return curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &http_status) == CURLE_OK &&
-         http_status == 200;
-}
-
-/* A body that ends with the connection looks whole wherever it is cut. */
-static size_t endless(struct lb_transfer *t) {
-  (void)lb_error_set(&t->attempt.fault, LB_INVALID_DATA,
-                     "%s: %s does not say how long its reply is, so a part of it could "
-                     "not be told from the whole",
-                     t->req->what, t->req->endpoint->host);
-  return stop_with_fault(t);
-}
-
-/* Only a good reply goes where the caller wants it; another one is kept for its error,
- * as far as there is room. */
-static size_t to_pipe(struct lb_transfer *t, char *data, size_t len) {
-  struct lb_buf *reply = &t->req->reply;
-  touch(t);
-  if (!is_download(t)) {
-    lb_buf_append(reply, data, LB_MIN(len, reply->max - reply->len));
-    return len;
-  }
-  if (len > LB_PIPE_BYTES) { /* curl's buffers are smaller */
-    (void)lb_error_set(&t->attempt.fault, LB_INTERNAL, "%s: %zu bytes at once",
-                       t->req->what, len);
-    return stop_with_fault(t);
-  }
-  if (lb_pipe_push(t->req->pipe, data, len)) return len;
-  t->paused = true;
-  return CURL_WRITEFUNC_PAUSE;
-}
-
 void lb_attempt_resume(void *ctx) {
   struct lb_transfer *t = ctx;
   if (t->easy == NULL || !t->paused) return;
   t->paused = false;
-  touch(t);
+  lb_transfer_touch(t);
   lb_transfer_connected(t); /* the deadlines change */
   CURLcode code = curl_easy_pause(t->easy, CURLPAUSE_CONT);
   if (code != CURLE_OK) {
     lb_log(&t->io->log, LB_LOG_WARN, "io", "%s: going on failed: %s", t->req->what,
            curl_easy_strerror(code));
   }
-}
-
-static size_t on_body(char *data, size_t size, size_t count, void *ctx) {
-  struct lb_transfer *t = ctx;
-  struct lb_buf *reply = &t->req->reply;
-  size_t len = size * count;
-  if (t->req->pipe != NULL) return to_pipe(t, data, len);
-  touch(t);
-  if (reply->len == 0 && t->content_length > 0) {
-    /* on_header has compared the length with the limit. */
-    lb_buf_reserve(reply, (size_t)t->content_length);
-  }
-  lb_buf_append(reply, data, len);
-  if (reply->status == LB_OK) return len;
-  if (reply->status == LB_INVALID_DATA) return too_large(t);
-  (void)lb_error_oom(&t->attempt.fault, "a reply");
-  return stop_with_fault(t);
-}
-
-static void clear_headers(struct lb_transfer *t) {
-  t->req->headers = (struct lb_reply_headers){.retry_after_ms = -1};
-  t->content_length = -1;
-  t->chunked = false;
-  t->retry_after[0] = '\0';
-  t->date[0] = '\0';
-}
-
-static void keep_header(struct lb_transfer *t, struct lb_str name, struct lb_str value) {
-  struct lb_reply_headers *to = &t->req->headers;
-  const struct {
-    struct lb_str name;
-    char *dst;
-    size_t cap;
-  } kept[] = {
-      {LB_STR("content-type"), to->content_type, sizeof(to->content_type)},
-      {LB_STR("x-thriftserver-error-message"), to->thrift_error,
-       sizeof(to->thrift_error)},
-      {LB_STR("x-databricks-error-or-redirect-message"), to->databricks_error,
-       sizeof(to->databricks_error)},
-      {LB_STR("x-databricks-reason-phrase"), to->reason_phrase,
-       sizeof(to->reason_phrase)},
-      {LB_STR("x-request-id"), to->request_id, sizeof(to->request_id)},
-      {LB_STR("retry-after"), t->retry_after, sizeof(t->retry_after)},
-      {LB_STR("date"), t->date, sizeof(t->date)},
-  };
-  for (size_t i = 0; i < LB_ARRAY_LEN(kept); i++) {
-    if (!lb_str_equal_nocase(name, kept[i].name)) continue;
-    lb_str_copy(kept[i].dst, kept[i].cap, value);
-    return;
-  }
-}
-
-static size_t on_header(char *data, size_t size, size_t count, void *ctx) {
-  struct lb_transfer *t = ctx;
-  struct lb_str line = {data, size * count};
-  touch(t);
-  if (lb_str_starts_with_nocase(line, LB_STR("HTTP/"))) {
-    clear_headers(t); /* those of an interim reply do not count */
-    return line.len;
-  }
-  size_t colon = lb_str_find(line, LB_STR(":"));
-  bool framed = t->content_length >= 0 || t->chunked;
-  if (colon == SIZE_MAX && !framed && is_download(t)) return endless(t);
-  if (colon == SIZE_MAX || t->req->reply.len > 0) return line.len; /* end, or a trailer */
-  struct lb_str name = {line.data, colon};
-  struct lb_str value =
-      lb_str_trim((struct lb_str){data + colon + 1, line.len - colon - 1});
-  int64_t length;
-  if (lb_str_equal_nocase(name, LB_STR("content-length")) &&
-      lb_str_to_i64(value, &length)) {
-    bool kept = t->req->pipe == NULL;
-    if (kept && length > 0 && (uint64_t)length > t->req->max_reply_bytes) {
-      return too_large(t);
-    }
-    t->content_length = length;
-  } else if (lb_str_equal_nocase(name, LB_STR("transfer-encoding"))) {
-    t->chunked = true;
-  } else {
-    keep_header(t, name, value);
-  }
-  return line.len;
 }
 
 static size_t on_read(char *dst, size_t size, size_t count, void *ctx) {
@@ -180,7 +48,7 @@ static size_t on_read(char *dst, size_t size, size_t count, void *ctx) {
   if (len > 0) memcpy(dst, body->data + t->body_given, len);
   t->body_given += len;
   t->attempt.body_whole = t->body_given == body->len;
-  touch(t);
+  lb_transfer_touch(t);
   return len;
 }
 
@@ -188,7 +56,7 @@ static size_t on_read_pipe(char *dst, size_t size, size_t count, void *ctx) {
   struct lb_transfer *t = ctx;
   bool end = false;
   size_t len = lb_pipe_pull(t->req->pipe, dst, size * count, &end);
-  touch(t);
+  lb_transfer_touch(t);
   t->body_given += len;
   t->attempt.body_whole = (int64_t)t->body_given >= t->req->upload_bytes;
   if (len > 0) return len;
@@ -217,7 +85,7 @@ static int on_connected(void *ctx, char *ip, char *local_ip, int port, int local
   (void)local_port;
   t->attempt.sent = true;
   t->req->sent_ms = lb_io_now_ms(t->io);
-  touch(t);
+  lb_transfer_touch(t);
   lb_transfer_connected(t);
   return CURL_PREREQFUNC_OK;
 }
@@ -237,9 +105,9 @@ static CURLcode set_callbacks(struct lb_transfer *t, CURL *easy) {
   CURLcode code = CURLE_OK;
   SET(CURLOPT_PRIVATE, (char *)t);
   SET(CURLOPT_ERRORBUFFER, t->curl_text);
-  SET(CURLOPT_WRITEFUNCTION, on_body);
+  SET(CURLOPT_WRITEFUNCTION, lb_receive_body);
   SET(CURLOPT_WRITEDATA, (void *)t);
-  SET(CURLOPT_HEADERFUNCTION, on_header);
+  SET(CURLOPT_HEADERFUNCTION, lb_receive_header);
   SET(CURLOPT_HEADERDATA, (void *)t);
   SET(CURLOPT_PREREQFUNCTION, on_connected);
   SET(CURLOPT_PREREQDATA, (void *)t);
@@ -378,8 +246,9 @@ static void clear_attempt(struct lb_transfer *t) {
   }
   t->attempt_ms = lb_loop_now_ms(t->io);
   t->req->sent_ms = t->attempt_ms;
-  touch(t);
-  clear_headers(t);
+  lb_transfer_touch(t);
+  lb_receive_reset(t);
+  lb_error_reset(&t->req->err);
   t->req->http_status = 0;
   lb_buf_clear(&t->req->reply);
   t->req->reply.max = t->req->max_reply_bytes;

@@ -20,7 +20,7 @@ enum lb_status lb_request_create(struct lb_endpoint *endpoint, struct lb_request
   req->max_reply_bytes = LB_REPLY_MAX_BYTES;
   lb_buf_init(&req->body, LB_MEM_IO, LB_REPLY_MAX_BYTES);
   lb_buf_init(&req->reply, LB_MEM_IO, LB_REPLY_MAX_BYTES);
-  req->headers.retry_after_ms = -1;
+  req->headers = (struct lb_reply_headers)LB_REPLY_HEADERS_INIT;
   lb_list_init(&req->task.node);
   lb_list_init(&req->cancel_task.node);
   transfer->req = req;

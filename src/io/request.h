@@ -84,11 +84,35 @@ struct lb_authorizer {
 /* Response headers that decide anything; empty when absent. Views into the request. */
 struct lb_reply_headers {
   char content_type[64];
-  char thrift_error[512];     /* x-thriftserver-error-message */
-  char databricks_error[512]; /* x-databricks-error-or-redirect-message */
-  char reason_phrase[128];    /* x-databricks-reason-phrase */
-  char request_id[64];        /* x-request-id */
-  int64_t retry_after_ms;     /* -1 when absent or unreadable; seconds and HTTP date */
+  char thrift_error[512];      /* x-thriftserver-error-message */
+  char databricks_error[512];  /* x-databricks-error-or-redirect-message */
+  char reason_phrase[128];     /* x-databricks-reason-phrase */
+  char request_id[64];         /* x-request-id */
+  char store_error[64];        /* x-ms-error-code */
+  char etag[128];              /* with its quotes; empty when longer */
+  bool accept_ranges_bytes;    /* the body of a GET may be asked for in parts */
+  int64_t content_length;      /* -1 when absent */
+  int64_t content_range_start; /* of a part; -1 when absent or unreadable */
+  int64_t date_ms;             /* the server's clock, ms since 1970 UTC; -1 when absent */
+  int64_t retry_after_ms;      /* -1 when absent or unreadable; seconds and HTTP date */
+};
+#define LB_REPLY_HEADERS_INIT \
+  {.content_length = -1, .content_range_start = -1, .date_ms = -1, .retry_after_ms = -1}
+
+struct lb_request;
+/* Where the body of a good reply (200, 206) to a GET goes in place of memory, as it
+ * comes. Borrowed until done; called on the I/O thread, from within curl: it neither
+ * blocks nor cancels its request there. Who returns false has set req->err, with which
+ * the request ends. */
+struct lb_sink {
+  /* req->http_status and headers are known. Called again by each attempt that gets this
+   * far: until the first byte was given, the request may be repeated. */
+  bool (*begin)(struct lb_sink *sink, struct lb_request *req);
+  /* The next len bytes, in curl's buffer: to be copied or looked at before it returns.
+   * From the first byte on the request is not repeated; it may break off, so the end of
+   * the body is done with status LB_OK. A body without stated length that ends with the
+   * connection ends so, too, wherever it was cut. */
+  bool (*data)(struct lb_sink *sink, const uint8_t *data, size_t len);
 };
 
 struct lb_request {
@@ -114,6 +138,7 @@ struct lb_request {
    * reply to a GET goes; retained. Such a request is LB_REPEAT_NEVER. NULL: memory. */
   struct lb_pipe *pipe;
   int64_t upload_bytes;
+  struct lb_sink *sink;   /* of a GET without a pipe; NULL: memory */
   size_t max_reply_bytes; /* LB_REPLY_MAX_BYTES unless the maker says less or more */
   void *ctx;              /* the maker's, for done and waiting */
   void (*done)(struct lb_request *req, struct lb_io *io);

@@ -111,7 +111,8 @@ static struct lb_retry_decision decide(const struct lb_transfer *t) {
   int64_t budget_ms = req->endpoint->retry_timeout_ms;
   if (req->timeout_ms > 0) budget_ms = LB_MIN(budget_ms, req->timeout_ms);
   struct lb_retry_facts facts = {
-      .repeat = req->repeat,
+      /* What the sink has got cannot be taken back. */
+      .repeat = t->sunk_bytes > 0 ? LB_REPEAT_NEVER : req->repeat,
       .outcome = lb_outcome_of(&t->attempt),
       .attempts = req->attempts,
       .elapsed_ms = lb_loop_now_ms(t->io) - t->started_ms,
@@ -131,8 +132,8 @@ static void log_attempt(const struct lb_transfer *t,
   if (t->attempt.end == LB_ATTEMPT_CURL && t->attempt.code == CURLE_OK) {
     lb_log(&t->io->log, LB_LOG_DEBUG, "io",
            "%s: %s answered HTTP %d with %zu bytes after %lld ms%s", req->what,
-           req->endpoint->host, (int)t->attempt.http_status, req->reply.len,
-           (long long)took_ms, then);
+           req->endpoint->host, (int)t->attempt.http_status,
+           req->reply.len + t->sunk_bytes, (long long)took_ms, then);
   } else {
     lb_log(&t->io->log, LB_LOG_DEBUG, "io", "%s: no reply from %s after %lld ms (%s)%s",
            req->what, req->endpoint->host, (long long)took_ms,
@@ -270,6 +271,7 @@ void lb_transfer_start(struct lb_io *io, struct lb_request *req) {
   struct lb_transfer *t = req->transfer;
   enum lb_status status = LB_OK;
   LB_ASSERT(t->state == LB_TRANSFER_NEW && req->done != NULL && req->what != NULL);
+  LB_ASSERT(req->sink == NULL || (req->method == LB_METHOD_GET && req->pipe == NULL));
   t->io = io;
   t->started_ms = lb_loop_now_ms(io);
   lb_timer_init(&t->timer, on_timer);

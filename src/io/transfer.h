@@ -9,6 +9,7 @@
 
 #include "io/endpoint.h"
 #include "io/host.h"
+#include "io/io_internal.h"
 #include "io/outcome.h"
 
 enum lb_transfer_state {
@@ -37,17 +38,23 @@ struct lb_transfer {
   CURL *easy;
   struct curl_slist *headers;
   int64_t attempt_ms;
-  int64_t active_ms;      /* last byte in or out, in time awake */
-  bool paused;            /* waits for its pipe, so nobody is silent */
-  size_t body_given;      /* bytes of the body handed to curl */
-  int64_t content_length; /* as the reply states it, -1 when it does not */
-  bool chunked;           /* the reply says where it ends by its encoding */
+  int64_t active_ms; /* last byte in or out, in time awake */
+  bool paused;       /* waits for its pipe, so nobody is silent */
+  size_t body_given; /* bytes of the body handed to curl */
+  size_t sunk_bytes; /* bytes of the reply's body handed to the sink */
+  bool chunked;      /* the reply says where it ends by its encoding */
+  bool head_ended;   /* all headers of the reply are known */
+  bool download;     /* ... and its body goes to the sink or pipe */
   struct lb_attempt attempt;
   char retry_after[64];
   char date[64];
   char curl_text[CURL_ERROR_SIZE];
 };
 
+/* A byte came or went: the server is not silent. */
+static inline void lb_transfer_touch(struct lb_transfer *t) {
+  t->active_ms = t->io->clock.awake_ms(t->io->clock.ctx);
+}
 /* The pipe of ctx, a struct lb_transfer, has bytes or room again. I/O thread. */
 void lb_attempt_resume(void *ctx);
 /* Begin; called by the start task. */

@@ -116,7 +116,7 @@ static inline void exchange_answer(struct lb_io_task *task, struct lb_io *io) {
   struct exchange *ex = LB_CONTAINER_OF(task, struct exchange, ask);
   (void)io;
   ex->state = ex->req->transfer->state;
-  ex->received = ex->req->reply.len;
+  ex->received = ex->req->reply.len + ex->req->transfer->sunk_bytes;
 }
 
 static inline enum lb_transfer_state exchange_state(struct exchange *ex) {
