@@ -164,6 +164,11 @@ class Control:
         }
         return self.call("POST", "/catalogs", body)
 
+    def files(self, operation: str | None = None) -> list[dict]:
+        """The files of results that links were given out for: rows, links, requests."""
+        path = f"/files/{operation}" if operation else "/files"
+        return self.call("GET", path)["files"]
+
     def volumes(self) -> dict[str, dict]:
         """The files in volumes: path -> ``bytes`` and ``sha256``."""
         found = self.call("GET", "/volumes")["files"]

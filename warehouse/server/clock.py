@@ -6,6 +6,7 @@ it.
 from __future__ import annotations
 
 import asyncio
+import email.utils
 import time
 from collections.abc import Awaitable, Callable
 
@@ -13,17 +14,30 @@ from collections.abc import Awaitable, Callable
 class Clock:
     """Seconds since the start: real time plus every advance."""
 
-    def __init__(self) -> None:
+    def __init__(self, skew: Callable[[], float] = lambda: 0.0) -> None:
+        self._skew = skew
         self._start = time.monotonic()
         self._wall = time.time()
         self.offset = 0.0
+        self._dated = -1
+        self._date = b""
 
     def now(self) -> float:
         return time.monotonic() - self._start + self.offset
 
     def wall(self, at: float | None = None) -> float:
-        """The moment ``at`` (default: now) as seconds since 1970, advances included."""
-        return self._wall + (self.now() if at is None else at)
+        """The moment ``at`` (default: now) as seconds since 1970, advances and skew
+        included.
+        """
+        return self._wall + self._skew() + (self.now() if at is None else at)
+
+    def http_date(self) -> bytes:
+        """Now, as the Date header of a reply says it."""
+        second = int(self.wall())
+        if second != self._dated:
+            self._dated = second
+            self._date = email.utils.formatdate(second, usegmt=True).encode()
+        return self._date
 
     def wall_ms(self, at: float | None = None) -> int:
         return int(self.wall(at) * 1000)

@@ -58,6 +58,7 @@ class Control:
             ("GET", "settings"): self._settings,
             ("POST", "settings"): self._change_settings,
             ("POST", "catalogs"): self._add_catalog,
+            ("GET", "files"): self._files,
             ("GET", "volumes"): self._volumes,
             ("DELETE", "volumes"): self._clear_volumes,
             ("POST", "clock/advance"): self._advance,
@@ -277,7 +278,18 @@ class Control:
             raise Refusal(400, str(error)) from None
         return asdict(made)
 
-    # -- volumes --
+    # -- result files and volumes --
+
+    async def _files(self, rest: str | None, _body: dict, _query: dict) -> Any:
+        """The files of results, or of one operation, that links were given out for."""
+        found = [self._known(rest)] if rest else list(self.wh.known.values())
+        return {
+            "files": [
+                {"operation": op.id, **file}
+                for op in found
+                for file in self.wh.links.describe(op)
+            ]
+        }
 
     async def _volumes(self, _rest: Any, _body: dict, _query: dict) -> Any:
         return {"files": self.wh.volumes.describe()}

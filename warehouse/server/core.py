@@ -18,6 +18,7 @@ from typing import Any
 
 from .clock import Clock, Sweeper
 from .faults import Faults
+from .links import Links
 from .operations import Operation, Session, Signal, state_name
 from .options import Options
 from .personality import PERSONALITIES
@@ -39,11 +40,12 @@ class Warehouse:
         self.options = options
         self.engine = engine
         self.personality = PERSONALITIES[options.personality]
-        self.clock = Clock()
+        self.clock = Clock(lambda: options.clock_skew_seconds)
         self.stats = Stats(self.clock)
         self.activity = Signal()
         self.faults = Faults(self.clock, self.activity.fire)
         self.volumes = Volumes(self.clock)
+        self.links = Links(self)
         engine.volumes = self.volumes
         self.sessions: dict[bytes, Session] = {}
         self.operations: dict[bytes, Operation] = {}

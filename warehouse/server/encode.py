@@ -216,15 +216,33 @@ class WireForm:
         return self.announced.serialize().to_pybytes()
 
 
-def compress(raw: bytes | memoryview) -> bytes:
+def _frame_header(checksums: bool) -> bytes:
+    return lz4.frame.compress_begin(
+        lz4.frame.create_compression_context(),
+        block_size=lz4.frame.BLOCKSIZE_MAX4MB,
+        block_linked=False,
+        content_checksum=checksums,
+        block_checksum=checksums,
+    )
+
+
+_FRAME_HEADERS = {checksums: _frame_header(checksums) for checksums in (False, True)}
+
+
+def compress(raw: bytes | memoryview, checksums: bool = False) -> bytes:
     """One LZ4 frame: 4 MiB independent blocks, no content size, as real servers send."""
-    return lz4.frame.compress(
+    made = lz4.frame.compress(
         raw,
         block_size=lz4.frame.BLOCKSIZE_MAX4MB,
         block_linked=False,
-        content_checksum=False,
+        content_checksum=checksums,
+        block_checksum=checksums,
         store_size=False,
     )
+    # What fits into one smaller block the library announces with that block's size; real
+    # servers, which stream, do not know that yet.
+    header = _FRAME_HEADERS[checksums]
+    return header + memoryview(made)[len(header) :]
 
 
 def encode_arrow(batch: pa.RecordBatch, lz4_frame: bool) -> bytes:

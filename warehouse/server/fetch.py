@@ -80,7 +80,10 @@ class Fetcher:
             and op.session.protocol >= V5
             and req.includeResultSetMetadata
         ):
-            made.resultSetMetadata = replies.result_metadata(op, personality, spoil)
+            links = made.results is not None and made.results.resultLinks is not None
+            made.resultSetMetadata = replies.result_metadata(
+                op, personality, spoil, links
+            )
         return made
 
     def _row_limit(self, asked: int) -> int:
@@ -134,6 +137,10 @@ class Fetcher:
         )
         if not personality.databricks:
             limit = MOST_BYTES
+        if self.comes_as_links(op, start):
+            return await self._link_page(op, start, limit)
+        if op.links:
+            rows = min(rows, op.links.files.shape.first_row - start)
         await op.changed.wait_for(
             lambda: op.gone or store.ready(start, rows, limit), None
         )
@@ -154,6 +161,54 @@ class Fetcher:
         if spoil is not None:
             results.startRowOffset += spoil.offset
         op.page_start, op.cursor = start, end
+        return t.TFetchResultsResp(status=replies.ok(), hasMoreRows=more, results=results)
+
+    def comes_as_links(self, op: Operation, start: int) -> bool:
+        """Does the page from this row on hold links?"""
+        if op.store is None or op.live:
+            return False
+        links = self.wh.links.of(op)
+        return links is not None and start >= links.files.shape.first_row
+
+    async def _link_page(
+        self, op: Operation, start: int, max_bytes: int
+    ) -> t.TFetchResultsResp:
+        """Links to the files from the one with this row on."""
+        personality, store, files = self.wh.personality, op.store, op.links.files
+        most = max(1, self.wh.options.cloud_fetch_page_files)
+        store.asked_to(start)
+        while True:
+            rows, ended = store.rows, store.ended
+            try:
+                await self.wh.in_worker(files.extend)
+            except Discarded:
+                return replies.failed(
+                    "FetchResults", replies.not_finished(op, personality)
+                )
+            found = files.closed_from(start, most)
+            if found or ended or op.gone:
+                break
+            await op.changed.wait_for(
+                lambda: op.gone or store.ended or store.rows != rows, None
+            )
+        if store.error is not None and not found:
+            failure = op.failure or Failure.of(store.error)
+            status = replies.failure_status(personality, failure)
+            return replies.failed("FetchResults", status)
+        chosen, size = [], 0
+        for file in found:
+            size += file.raw_bytes
+            if chosen and size > max_bytes:
+                break
+            chosen.append(file)
+        results = t.TRowSet(
+            startRowOffset=chosen[0].first if chosen else start,
+            rows=[],
+            resultLinks=[self.wh.links.issue(op, file) for file in chosen],
+        )
+        end = chosen[-1].end if chosen else start
+        op.page_start, op.cursor = start, end
+        more = store.more_after(end) or store.error is not None
         return t.TFetchResultsResp(status=replies.ok(), hasMoreRows=more, results=results)
 
     def _encoded(

@@ -462,7 +462,7 @@ class App:
                 return
         exchange.entry.bytes_out = reply.length
         self.wh.stats.answered(exchange.entry, reply.status)
-        headers = list(reply.headers)
+        headers = [(b"date", self.wh.clock.http_date()), *reply.headers]
         if not reply.chunked:
             headers.append((b"content-length", str(reply.length).encode()))
         await exchange.send(

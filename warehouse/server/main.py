@@ -144,6 +144,7 @@ class Server:
                 http=Connection,
                 timeout_keep_alive=options.keep_alive_seconds,
                 server_header=False,
+                date_header=False,
             )
             config.load()
             state = ServerState()
@@ -159,6 +160,7 @@ class Server:
         await serve(App(warehouse), Listener(warehouse), main_socket, context)
         await serve(Storage(warehouse), None, self.storage_socket, context)
         warehouse.volumes.base = self._address(self.storage_socket)
+        warehouse.links.base = warehouse.volumes.base
         await serve(Control(warehouse), None, control_socket, None)
         return warehouse
 

@@ -14,13 +14,16 @@ import threading
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from databricks.sql.thrift_api.TCLIService import ttypes
 
 from .encode import ColumnEncoder, NativeTypes, WireColumn, WireForm, columns_of_schema
 from .results import Discarded, ResultStore
+
+if TYPE_CHECKING:
+    from .links import OperationLinks
 
 log = logging.getLogger("warehouse.operations")
 
@@ -141,6 +144,8 @@ class Wanted:
     lz4: bool = False
     native: NativeTypes = field(default_factory=NativeTypes)
     row_limit: int | None = None
+    links: bool = False
+    file_bytes: int | None = None
 
 
 class Operation:
@@ -163,6 +168,9 @@ class Operation:
         self.form: WireForm | None = None
         self.encoder: ColumnEncoder | None = None
         self.store: ResultStore | None = None
+        #: Whether and how the rows come as links; None: inline, or not decided yet.
+        self.links: OperationLinks | None = None
+        self.links_decided = False
         self.failure: Failure | None = None
         self.idle_seconds: float | None = None
         self.cursor = 0

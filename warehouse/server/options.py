@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import argparse
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 from .clock import parse_duration
 from .personality import PERSONALITIES
@@ -22,7 +24,19 @@ CHANGEABLE = (
     "direct_results",
     "unknown_handle",
     "token",
+    "cloud_fetch",
+    "cloud_fetch_bytes",
+    "cloud_fetch_file_bytes",
+    "cloud_fetch_page_files",
+    "cloud_fetch_inline_rows",
+    "cloud_fetch_extra_rows",
+    "cloud_fetch_checksums",
+    "cloud_fetch_headers",
+    "link_life_seconds",
+    "clock_skew_seconds",
 )
+#: Settings that may be negative.
+SIGNED = ("clock_skew_seconds",)
 
 UNKNOWN_HANDLE_STYLES = ("http404", "error_status", "invalid_handle")
 
@@ -49,6 +63,16 @@ class Options:
     pending_ms: int = 0
     running_ms: int = 0
     unknown_handle: str = "http404"
+    cloud_fetch: bool = True
+    cloud_fetch_bytes: int = 1 << 20
+    cloud_fetch_file_bytes: int = 20 << 20
+    cloud_fetch_page_files: int = 10
+    cloud_fetch_inline_rows: int = 0
+    cloud_fetch_extra_rows: int = 0
+    cloud_fetch_checksums: bool = True
+    cloud_fetch_headers: bool = True
+    link_life_seconds: float = 900.0
+    clock_skew_seconds: float = 0.0
     keep_alive_seconds: int = 300
     stop_with_parent: bool = False
     log: str = "warning"
@@ -77,7 +101,7 @@ class Options:
             return
         if numeric and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise ValueError(f"setting {name!r} is a number, not {value!r}")
-        if numeric and value < 0:  # type: ignore[operator]
+        if numeric and value < 0 and name not in SIGNED:  # type: ignore[operator]
             raise ValueError(f"setting {name!r} is not negative")
         if kind == "bool" and not isinstance(value, bool):
             raise ValueError(f"setting {name!r} is true or false, not {value!r}")
@@ -106,6 +130,15 @@ def _count(text: str) -> int:
     return value
 
 
+def _bytes(text: str) -> int:
+    """A number of bytes, with K, M or G for powers of 1024."""
+    power = {"K": 10, "M": 20, "G": 30}.get(text[-1:].upper(), 0)
+    value = int(text[:-1]) << power if power else int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return value
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m warehouse",
@@ -116,7 +149,12 @@ def parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     add("--port", type=_port, default=8080, help="port; 0 takes a free one (%(default)s)")
     add("--control-port", type=_port, default=0, help="control port, always on loopback")
-    add("--storage-port", type=_port, default=0, help="port of the volumes' storage")
+    add(
+        "--storage-port",
+        type=_port,
+        default=0,
+        help="port of the storage of volumes and result files",
+    )
     add("--tls", action="store_true", help="HTTPS with a CA made at start")
     add(
         "--database", metavar="FILE", help="keep tables in this file (default: in memory)"
@@ -187,6 +225,7 @@ def parser() -> argparse.ArgumentParser:
         default="http404",
         help="how `databricks` answers a handle it does not know (%(default)s)",
     )
+    _add_cloud_fetch(add)
     add(
         "--keep-alive-seconds",
         type=_count,
@@ -201,6 +240,50 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--log", choices=("debug", "info", "warning", "error"), default="warning")
     return made
+
+
+def _add_cloud_fetch(add: Callable[..., Any]) -> None:
+    add(
+        "--no-cloud-fetch",
+        dest="cloud_fetch",
+        action="store_false",
+        help="never answer with links to files",
+    )
+    for name, kind, metavar, default, text in (
+        ("bytes", _bytes, "N", 1 << 20, "links from this size of a result on; 0 = always"),
+        ("file-bytes", _bytes, "N", 20 << 20, "largest file, not compressed (20M)"),
+        ("page-files", _count, "N", 10, "most links of one reply"),
+        ("inline-rows", _count, "N", 0, "first rows that come inline all the same"),
+        ("extra-rows", _count, "N", 0, "rows that a file holds beyond its rowCount"),
+    ):
+        shown = text if kind is _bytes and name == "file-bytes" else text + " (%(default)s)"
+        add(f"--cloud-fetch-{name}", type=kind, metavar=metavar, default=default, help=shown)
+    add(
+        "--no-cloud-fetch-checksums",
+        dest="cloud_fetch_checksums",
+        action="store_false",
+        help="LZ4 frames of files without checksums of block and content",
+    )
+    add(
+        "--no-cloud-fetch-headers",
+        dest="cloud_fetch_headers",
+        action="store_false",
+        help="links that need no headers",
+    )
+    add(
+        "--link-life-seconds",
+        type=_seconds,
+        default=900.0,
+        metavar="T",
+        help="how long a link to a file is good (900)",
+    )
+    add(
+        "--clock-skew-seconds",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="how far Date and expiries are from the real time (0)",
+    )
 
 
 def parse(arguments: list[str] | None = None) -> Options:

@@ -19,7 +19,7 @@ OK = t.TStatusCode.SUCCESS_STATUS
 ERROR = t.TStatusCode.ERROR_STATUS
 INVALID_HANDLE = t.TStatusCode.INVALID_HANDLE_STATUS
 
-V1, V4, V5, V6, V7 = (0xA500 + n for n in (1, 4, 5, 6, 7))
+V1, V3, V4, V5, V6, V7 = (0xA500 + n for n in (1, 3, 4, 5, 6, 7))
 
 #: reply class of each RPC
 RESPONSES = {name: cls.thrift_spec[0][3][0] for name, cls in RESULTS.items()}
@@ -276,8 +276,12 @@ def table_schema(columns: list, personality: Personality) -> t.TTableSchema:
 
 
 def result_metadata(
-    op: Operation, personality: Personality, spoil: Spoil | None = None
+    op: Operation,
+    personality: Personality,
+    spoil: Spoil | None = None,
+    links: bool = False,
 ) -> t.TGetResultSetMetadataResp:
+    """``links``: the rows that this goes with come as links."""
     made = t.TGetResultSetMetadataResp(
         status=ok(), schema=table_schema(op.columns, personality)
     )
@@ -290,6 +294,8 @@ def result_metadata(
             if op.arrow
             else t.TSparkRowSetType.COLUMN_BASED_SET
         )
+    if links:
+        made.resultFormat = t.TSparkRowSetType.URL_BASED_SET
     if op.is_metadata:
         made.reasonForNoCloudFetch = METADATA_OPERATION
         return made
@@ -303,7 +309,8 @@ def result_metadata(
     made.uncompressedBytes = op.store.raw_bytes
     made.compressedBytes = op.store.wire_bytes
     made.isStagingOperation = op.outcome is not None and op.outcome.kind == "staging"
-    made.reasonForNoCloudFetch = SMALL_RESULT if op.arrow else NO_ARROW
+    if not op.links:
+        made.reasonForNoCloudFetch = SMALL_RESULT if op.arrow else NO_ARROW
     made.cacheLookupLatency = 0
     made.truncatedByThriftLimit = False
     return made

@@ -22,11 +22,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import lz4.frame
 import pyarrow as pa
 
-from .encode import WireForm, encode_arrow
+from .encode import WireForm, compress, encode_arrow
 
 #: Largest piece: what one Arrow batch on the wire holds at most.
 PIECE_ROWS = 100_000
@@ -57,6 +58,8 @@ class Piece:
     rows: int
     bytes_before: int
     raw_bytes: int
+    #: Length of the record batch message, not compressed.
+    message_bytes: int
     offset: int
     size: int
     data: bytes | None
@@ -179,7 +182,10 @@ class ResultStore:
         self._memory_bytes = 0
         self._asked_bytes = 0
         self._discarded = False
-        self._key = next(_keys)
+        #: The files made of these rows, by shape.
+        self.file_sets: dict[Any, Any] = {}
+        self.on_discard: list[Callable[[], None]] = []
+        self.key = next(_keys)
         self.rows = 0
         self.raw_bytes = 0
         self.wire_bytes = 0
@@ -214,7 +220,8 @@ class ResultStore:
 
     def _add(self, batch: pa.RecordBatch) -> None:
         batch = self.form.convert(batch)
-        data = encode_arrow(batch, self.lz4_frames)
+        raw = batch.serialize()
+        data = compress(memoryview(raw)) if self.lz4_frames else raw.to_pybytes()
         with self._lock:
             while not self._discarded and self._ahead() > AHEAD_BYTES:
                 if not self.stalled:
@@ -224,15 +231,17 @@ class ResultStore:
             self.stalled = False
             if self._discarded:
                 raise Discarded()
-            self._store(batch, data)
+            self._store(batch, data, raw.size)
         self._changed()
 
     def _ahead(self) -> int:
         return self.raw_bytes - self._asked_bytes
 
-    def _store(self, batch: pa.RecordBatch, data: bytes) -> None:
+    def _store(self, batch: pa.RecordBatch, data: bytes, message_bytes: int) -> None:
         size, raw = len(data), max(batch.nbytes, 1)
-        piece = Piece(self.rows, batch.num_rows, self.raw_bytes, raw, 0, size, None)
+        piece = Piece(
+            self.rows, batch.num_rows, self.raw_bytes, raw, message_bytes, 0, size, None
+        )
         in_memory = self._file is None and self._memory_bytes + size <= MEMORY_PER_RESULT
         if in_memory and _budget.take(size):
             piece.data = data
@@ -330,9 +339,41 @@ class ResultStore:
         finally:
             os.close(number)
 
+    def pieces_from(self, index: int) -> tuple[bool, list[tuple[int, int, int, int]]]:
+        """Have all rows been made well, and the pieces from ``index`` on: (index, first row, rows,
+        message bytes).
+        """
+        with self._lock:
+            found = [
+                (at, piece.first, piece.rows, piece.message_bytes)
+                for at, piece in enumerate(self._pieces[index:], index)
+            ]
+            return self.ended and self.error is None, found
+
+    def asked_to(self, row: int) -> None:
+        """A reader wants the rows from ``row`` on: the drain may go on from there."""
+        with self._lock:
+            index = bisect.bisect_right(self._firsts, row) - 1
+            if index >= 0 and self._pieces[index].bytes_before > self._asked_bytes:
+                self._asked_bytes = self._pieces[index].bytes_before
+                self._lock.notify_all()
+
+    @property
+    def discarded(self) -> bool:
+        return self._discarded
+
+    def message(self, index: int, begin: int, end: int) -> bytes:
+        """A part of a piece as a record batch message, not compressed."""
+        with self._lock:
+            rows = self._piece(index).rows
+        if begin or end != rows:
+            return self.batch(index).slice(begin, end - begin).serialize().to_pybytes()
+        raw = self._load(index)
+        return lz4.frame.decompress(raw) if self.lz4_frames else raw
+
     def batch(self, index: int) -> pa.RecordBatch:
         """A piece, decoded."""
-        key = (self._key, index)
+        key = (self.key, index)
         found = _decoded.get(key)
         if found is None:
             raw = self._load(index)
@@ -373,4 +414,6 @@ class ResultStore:
             _budget.give(self._memory_bytes)
             self._memory_bytes = 0
             self._lock.notify_all()
-        _decoded.forget(self._key)
+        _decoded.forget(self.key)
+        for call in self.on_discard:
+            call()

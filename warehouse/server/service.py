@@ -334,6 +334,8 @@ class Service:
             lz4=bool(req.canDecompressLZ4Result) and sess.protocol >= V6,
             native=native,
             row_limit=req.resultRowLimit if sess.protocol >= V4 else None,
+            links=bool(req.canDownloadResult),
+            file_bytes=req.maxBytesPerFile,
         )
 
     def _statement(self, sess: Session, req: Any) -> Any:
@@ -444,7 +446,10 @@ class Service:
         )
         if op.gone or op.state != t.TOperationState.FINISHED_STATE:
             return made
-        made.resultSetMetadata = replies.result_metadata(op, personality, call.spoil)
+        links = self.fetcher.comes_as_links(op, op.cursor)
+        made.resultSetMetadata = replies.result_metadata(
+            op, personality, call.spoil, links
+        )
         if asked.maxRows <= 0:
             return made
         made.resultSet = await self.fetcher.page(
@@ -453,6 +458,7 @@ class Service:
         if (
             made.resultSet.status.statusCode == replies.OK
             and not made.resultSet.hasMoreRows
+            and not links
         ):
             self.wh.end_operation(op)
             made.closeOperation = t.TCloseOperationResp(status=replies.ok())
@@ -500,7 +506,8 @@ class Service:
         ):
             status = replies.error_status(personality, NO_VARIANT)
             return replies.failed(call.name, status)
-        return replies.result_metadata(op, personality, call.spoil)
+        links = self.fetcher.comes_as_links(op, op.cursor)
+        return replies.result_metadata(op, personality, call.spoil, links)
 
     def _result_column_only(self) -> t.TGetResultSetMetadataResp:
         """What Spark says of a schema that was asked for too early, then and ever

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -36,12 +37,34 @@ class Entry:
         return asdict(self)
 
 
+@dataclass
+class StorageStats:
+    """The storage port and the links to it."""
+
+    requests: int = 0
+    ranges: int = 0
+    bytes_out: int = 0
+    in_flight: int = 0
+    max_in_flight: int = 0
+    links_issued: int = 0
+    links_renewed: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+
+    def answered(self, status: int | None, size: int) -> None:
+        self.answers[str(status) if status else "none"] += 1
+        self.bytes_out += size
+
+    def describe(self) -> dict[str, Any]:
+        return {**asdict(self), "answers": dict(sorted(self.answers.items()))}
+
+
 class Stats:
     def __init__(self, clock: Clock):
         self.clock = clock
         self.number = 0
         self.connections = 0
         self.in_flight = 0
+        self.storage = StorageStats()
         self.reset()
 
     def reset(self) -> None:
@@ -60,6 +83,8 @@ class Stats:
         self.operations_evicted = 0
         self.cancels = 0
         self.restarts = 0
+        busy = self.storage.in_flight
+        self.storage = StorageStats(in_flight=busy, max_in_flight=busy)
         self.log: deque[Entry] = deque(maxlen=LOG_LENGTH)
 
     def arrived(self, entry: Entry) -> None:
@@ -97,4 +122,6 @@ class Stats:
             "evictions": self.operations_evicted,
             "cancels": self.cancels,
             "restarts": self.restarts,
+            "cpu_seconds": round(time.process_time(), 3),
+            "storage": self.storage.describe(),
         }

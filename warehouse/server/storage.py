@@ -1,48 +1,98 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The object store behind the volumes: PUT, GET and DELETE of signed URLs.
+"""The object store: PUT, GET and DELETE of signed URLs of volumes, GET of result files.
 
 A request is answered in this order:
 
-1. an Authorization header (400): the URL is the only permission;
+1. an Authorization header, a cookie or a header of the workspace (400): the URL is the only
+   permission, and whoever sends more leaks it;
 2. faults that come before processing;
-3. signature and time (403), a PUT without its header or length (400, 411);
-4. the file; faults that spoil the reply to a GET; send.
+3. signature and time (403), the headers that the link named (403), a PUT without its
+   header or length (400, 411);
+4. the file, or the range of it that was asked for (206, 412, 416);
+5. faults that spoil the reply to a GET; send.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
+import re
 import time
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from .core import Warehouse
 from .faults import AFTER, BEFORE, KINDS, Event, Fault
+from .links import Asked
 from .misbehave import Gone, Reply, refuse, spoil, wait
+from .results import Discarded
 from .stats import Entry
-from .volumes import PUT_HEADERS, Stored
+from .volumes import PUT_HEADERS
 
 log = logging.getLogger("warehouse.storage")
 
 PIECE_BYTES = 1 << 20
 MOST_BYTES = 64 << 30
+#: The path of a result's file, before its index.
+RESULTS = b"/results/"
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_FOREIGN = re.compile(r"authorization|cookie|x-databricks-.*")
 _TEXTS = {
     "AccessDenied": "Request has expired",
     "SignatureDoesNotMatch": "The request signature we calculated does not match.",
     "AuthorizationQueryParametersError": "The URL is not signed.",
+    "MissingRequiredHeader": "A header that the URL was signed with is missing.",
     "NoSuchKey": "The specified key does not exist.",
+    "PreconditionFailed": "At least one of the preconditions did not hold.",
+    "InvalidRange": "The requested range is not satisfiable",
 }
 
 
-def _xml(status: int, code: str, text: str = "") -> Reply:
+def _xml(status: int, code: str, text: str = "", more: str = "") -> Reply:
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{code}</Code><Message>{text or _TEXTS.get(code, code)}</Message>"
-        "</Error>"
+        f"{more}</Error>"
     )
     return Reply(status, [(b"content-type", b"application/xml")], [body.encode()])
+
+
+@dataclass
+class Part:
+    """What of a body is sent; the body has ``size`` and ``read(at, size)``."""
+
+    body: Any
+    start: int
+    end: int
+
+    def whole(self) -> bytes:
+        return bytes(self.body.read(self.start, self.end - self.start))
+
+
+@dataclass
+class Visit:
+    """One request and what is known of it."""
+
+    scope: dict
+    receive: Any
+    send: Any
+    entry: Entry
+    headers: dict[str, bytes]
+    faults: list[Fault]
+    asked: Asked | None = None
+    part: Part | None = None
+
+    @property
+    def connection(self) -> Any:
+        return self.scope["state"]["connection"]
+
+    @property
+    def is_result(self) -> bool:
+        return self.scope["raw_path"].startswith(RESULTS)
+
+    def header(self, name: str) -> str:
+        return self.headers.get(name, b"").decode("latin-1")
 
 
 class Storage:
@@ -69,49 +119,177 @@ class Storage:
             user_agent=headers.get("user-agent", b"").decode("latin-1")[:200],
             path=scope["path"][:200],
         )
-        event = Event(storage=scope["method"], path=scope["path"], reused=entry.reused)
-        faults = wh.faults.take(event)
-        entry.faults = [f"{fault.id} {fault.kind}" for fault in faults]
+        visit = Visit(scope, receive, send, entry, headers, [])
         started = time.monotonic()
+        self._arrived(visit)
         try:
-            reply, stored = await self._answer(scope, headers, receive, entry, faults)
-            await self._transmit(scope, send, entry, faults, reply, stored)
+            reply = await self._answer(visit)
+            await self._transmit(visit, reply)
         except Gone:
             wh.stats.answered(entry, None)
         finally:
             entry.milliseconds = round((time.monotonic() - started) * 1000, 3)
-            wh.activity.fire()
+            self._done(visit)
 
-    async def _answer(
-        self, scope: dict, headers: dict, receive: Any, entry: Entry, faults: list[Fault]
-    ) -> tuple[Reply, Stored | None]:
-        self.wh.stats.arrived(entry)
+    def _arrived(self, visit: Visit) -> None:
+        """Counters and faults of a request."""
+        wh, entry, scope = self.wh, visit.entry, visit.scope
+        event = Event(storage=scope["method"], path=scope["path"], reused=entry.reused)
+        if visit.is_result:
+            visit.asked = wh.links.find(scope["raw_path"])
+        if visit.asked is not None:
+            op = visit.asked.op
+            entry.operation = event.operation = op.id
+            event.statement = op.sql
+        visit.faults = wh.faults.take(event)
+        entry.faults = [f"{fault.id} {fault.kind}" for fault in visit.faults]
+        for fault in visit.faults:
+            log.info("fault %s (%s) hits request %d", fault.id, fault.kind, entry.number)
+        storage = wh.stats.storage
+        storage.requests += 1
+        storage.in_flight += 1
+        storage.max_in_flight = max(storage.max_in_flight, storage.in_flight)
+        wh.stats.arrived(entry)
+        wh.activity.fire()
+
+    def _done(self, visit: Visit) -> None:
+        entry, storage = visit.entry, self.wh.stats.storage
+        storage.in_flight -= 1
+        storage.answered(entry.status, entry.bytes_out)
+        if visit.asked is not None and visit.asked.op.links is not None:
+            story = visit.asked.op.links.story(visit.asked.file)
+            story.requests += 1
+            story.bytes_out += entry.bytes_out
+            story.statuses[str(entry.status) if entry.status else "none"] += 1
         self.wh.activity.fire()
-        if "authorization" in headers:
-            return _xml(400, "InvalidArgument", "Only one auth mechanism is allowed"), None
-        for fault in faults:
+
+    async def _answer(self, visit: Visit) -> Reply:
+        for name in visit.headers:
+            if _FOREIGN.fullmatch(name):
+                visit.entry.error = f"header {name}"
+                text = f"Only one auth mechanism is allowed; {name} was sent"
+                return _xml(400, "InvalidArgument", text)
+        for fault in visit.faults:
             if KINDS[fault.kind].phase == BEFORE:
-                early = await self._misbehave(scope, fault)
+                early = await self._misbehave(visit, fault)
                 if early is not None:
-                    return early, None
+                    return early
+        if visit.is_result:
+            return await self._result(visit)
+        return await self._volume(visit)
+
+    # -- result files --
+
+    async def _result(self, visit: Visit) -> Reply:
+        scope, links = visit.scope, self.wh.links
+        wrong = links.refuse(scope["raw_path"], scope["query_string"], visit.headers)
+        if wrong is not None:
+            visit.entry.error = wrong
+            return self._forbidden(wrong, scope)
+        if scope["method"] != "GET":
+            return _xml(405, "MethodNotAllowed")
+        if visit.asked is None:
+            return _xml(404, "NoSuchKey")
+        files = visit.asked.op.links.files
+        try:
+            body = await self.wh.in_worker(files.body, visit.asked.file)
+        except Discarded:
+            return _xml(404, "NoSuchKey")
+        return self._window(visit, body, files.etag(visit.asked.file))
+
+    def _forbidden(self, code: str, scope: dict) -> Reply:
+        if code != "AccessDenied":
+            return _xml(403, code)
+        style = "%Y-%m-%dT%H:%M:%SZ"
+        now = time.strftime(style, time.gmtime(self.wh.clock.wall()))
+        expiry = self.wh.links.expiry(b"?" + scope["query_string"])
+        expired = time.strftime(style, time.gmtime(expiry))
+        life = max(0, round(self.wh.options.link_life_seconds) - 1)
+        more = (
+            f"<X-Amz-Expires>{life}</X-Amz-Expires><Expires>{expired}</Expires>"
+            f"<ServerTime>{now}</ServerTime><RequestId>LOCAL</RequestId><HostId>local</HostId>"
+        )
+        return _xml(403, code, more=more)
+
+    def _window(self, visit: Visit, body: Any, etag: str) -> Reply:
+        """The body, or the range of it that was asked for."""
+        headers = [
+            (b"content-type", b"binary/octet-stream"),
+            (b"etag", etag.encode()),
+            (b"accept-ranges", b"bytes"),
+            (b"server", b"AmazonS3"),
+            (b"x-amz-request-id", b"%016X" % visit.entry.number),
+        ]
+        if visit.header("if-match") not in ("", "*", etag):
+            return _xml(412, "PreconditionFailed")
+        visit.part = Part(body, 0, body.size)
+        found = _RANGE.fullmatch(visit.header("range").replace(" ", ""))
+        if found is None or found.group() == "bytes=-":
+            return Reply(200, headers, [])
+        first, last = found.groups()
+        if first:
+            start = int(first)
+            end = min(body.size, int(last) + 1) if last else body.size
+        else:
+            start, end = max(0, body.size - int(last)), body.size
+        if start >= body.size or end <= start:
+            visit.part = None
+            reply = _xml(416, "InvalidRange")
+            reply.headers.append((b"content-range", b"bytes */%d" % body.size))
+            return reply
+        self.wh.stats.storage.ranges += 1
+        visit.part = Part(body, start, end)
+        stated = b"bytes %d-%d/%d" % (start, end - 1, body.size)
+        return Reply(206, [*headers, (b"content-range", stated)], [])
+
+    # -- volumes --
+
+    async def _volume(self, visit: Visit) -> Reply:
+        scope, volumes = visit.scope, self.wh.volumes
         path, method = unquote(scope["raw_path"].decode("latin-1")), scope["method"]
         found = parse_qs(scope["query_string"].decode("latin-1"))
-        wrong = self.wh.volumes.refuse(method, path, {k: v[-1] for k, v in found.items()})
+        wrong = volumes.refuse(method, path, {k: v[-1] for k, v in found.items()})
         if wrong is not None:
-            entry.error = wrong
-            return _xml(403, wrong), None
+            visit.entry.error = wrong
+            return _xml(403, wrong)
         if method == "PUT":
-            return await self._put(path, headers, receive, entry), None
+            return await self._put(path, visit)
         if method == "DELETE":
-            there = self.wh.volumes.remove(path)
-            return (Reply(204, [], []) if there else _xml(404, "NoSuchKey")), None
-        stored = self.wh.volumes.files.get(path)
+            there = volumes.remove(path)
+            return Reply(204, [], []) if there else _xml(404, "NoSuchKey")
+        stored = volumes.files.get(path)
         if stored is None:
-            return _xml(404, "NoSuchKey"), None
-        return Reply(200, [(b"content-type", b"application/octet-stream")], []), stored
+            return _xml(404, "NoSuchKey")
+        visit.part = Part(stored, 0, stored.size)
+        return Reply(200, [(b"content-type", b"application/octet-stream")], [])
 
-    async def _misbehave(self, scope: dict, fault: Fault) -> Reply | None:
-        connection, parameters = scope["state"]["connection"], fault.parameters
+    async def _put(self, path: str, visit: Visit) -> Reply:
+        for name, value in PUT_HEADERS.items():
+            if visit.header(name) != value:
+                return _xml(400, "MissingRequiredHeader", name)
+        length = visit.headers.get("content-length", b"")
+        if not length.isdigit():
+            return _xml(411, "MissingContentLength")
+        if int(length) > MOST_BYTES:
+            return _xml(400, "EntityTooLarge")
+        upload = self.wh.volumes.upload()
+        while True:
+            message = await visit.receive()
+            if message["type"] == "http.disconnect":
+                raise Gone()
+            upload.add(message.get("body", b""))
+            if not message.get("more_body"):
+                break
+        visit.entry.bytes_in = upload.size
+        if upload.size != int(length):
+            raise Gone()
+        upload.finish(path)
+        return Reply(200, [], [])
+
+    # -- faults before processing --
+
+    async def _misbehave(self, visit: Visit, fault: Fault) -> Reply | None:
+        connection, parameters = visit.connection, fault.parameters
         if fault.kind == "delay":
             await wait(connection, asyncio.sleep(parameters["ms"] / 1000))
         elif fault.kind == "hang":
@@ -119,7 +297,7 @@ class Storage:
         elif fault.kind == "refuse":
             await refuse(connection)
         elif fault.kind == "expired_link":
-            return _xml(403, "AccessDenied")
+            return self._forbidden("AccessDenied", visit.scope)
         elif fault.kind == "status":
             code = {404: "NoSuchKey", 403: "AccessDenied", 503: "SlowDown"}
             known = code.get(parameters["code"], "InternalError")
@@ -130,54 +308,29 @@ class Storage:
             return reply
         return None
 
-    async def _put(self, path: str, headers: dict, receive: Any, entry: Entry) -> Reply:
-        for name, value in PUT_HEADERS.items():
-            if headers.get(name, b"").decode("latin-1") != value:
-                return _xml(400, "MissingRequiredHeader", name)
-        length = headers.get("content-length", b"")
-        if not length.isdigit():
-            return _xml(411, "MissingContentLength")
-        if int(length) > MOST_BYTES:
-            return _xml(400, "EntityTooLarge")
-        upload = self.wh.volumes.upload()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Gone()
-            upload.add(message.get("body", b""))
-            if not message.get("more_body"):
-                break
-        entry.bytes_in = upload.size
-        if upload.size != int(length):
-            raise Gone()
-        upload.finish(path)
-        return Reply(200, [], [])
+    # -- from reply to the wire --
 
-    async def _transmit(
-        self,
-        scope: dict,
-        send: Any,
-        entry: Entry,
-        faults: list[Fault],
-        reply: Reply,
-        stored: Stored | None,
-    ) -> None:
-        connection, stats = scope["state"]["connection"], self.wh.stats
-        for fault in faults:
+    async def _transmit(self, visit: Visit, reply: Reply) -> None:
+        connection, entry = visit.connection, visit.entry
+        reply.headers.append((b"date", self.wh.clock.http_date()))
+        for fault in visit.faults:
             if KINDS[fault.kind].phase != AFTER:
                 continue
             if fault.kind == "hold":
                 limit = fault.parameters["ms"] / 1000 if fault.parameters["ms"] else None
                 await wait(connection, self.wh.faults.until_released(limit))
                 continue
-            if stored is not None:
-                whole = os.pread(stored.file.fileno(), stored.size, 0)
-                reply = Reply(reply.status, reply.headers, [whole])
-            await spoil(connection, stats, entry, reply, fault)
+            if visit.part is not None:
+                reply = Reply(reply.status, reply.headers, [visit.part.whole()])
+            await spoil(connection, self.wh.stats, entry, reply, fault)
             return
-        length = reply.length if stored is None else stored.size
-        entry.bytes_out = length
-        stats.answered(entry, reply.status)
+        await self._send(visit, reply)
+
+    async def _send(self, visit: Visit, reply: Reply) -> None:
+        part, send = visit.part, visit.send
+        length = reply.length if part is None else part.end - part.start
+        visit.entry.bytes_out = length
+        self.wh.stats.answered(visit.entry, reply.status)
         headers = list(reply.headers)
         if reply.status != 204:
             headers.append((b"content-length", str(length).encode()))
@@ -186,9 +339,9 @@ class Storage:
         )
         for chunk in reply.chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        at = 0
-        while stored is not None and at < stored.size:
-            data = os.pread(stored.file.fileno(), PIECE_BYTES, at)
+        at = 0 if part is None else part.start
+        while part is not None and at < part.end:
+            data = part.body.read(at, min(PIECE_BYTES, part.end - at))
             await send({"type": "http.response.body", "body": data, "more_body": True})
             at += len(data)
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
 import tempfile
 import urllib.parse
@@ -27,6 +28,9 @@ class Stored:
     file: IO[bytes]
     size: int
     sha256: str
+
+    def read(self, at: int, size: int) -> bytes:
+        return os.pread(self.file.fileno(), size, at)
 
 
 class Volumes:
