@@ -133,7 +133,8 @@ class Control:
 
     def fault_matrix(self) -> list[tuple[str, str]]:
         """Every (kind, where) that can be: an RPC's name, ``probe`` or ``connection``.
-        What the storage of the volumes can meet has ``storage`` in ``fault_kinds``.
+        What the storage can meet has ``storage`` in ``fault_kinds``, what a page of
+        links can, ``links``.
         """
         made = []
         for kind, known in self.fault_kinds().items():

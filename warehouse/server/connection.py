@@ -78,6 +78,32 @@ class Connection(_Base):  # type: ignore[misc, valid-type]
         self.transport.abort()
 
 
+class StorageListener:
+    """What ``Connection`` tells about connections to the storage."""
+
+    def __init__(self, warehouse: Any):
+        self.wh = warehouse
+        self._open: set[Connection] = set()
+
+    def connection_made(self, connection: Connection) -> None:
+        from .faults import Event
+
+        stats, most = self.wh.stats.storage, self.wh.options.storage_max_connections
+        self._open.add(connection)
+        stats.connections = len(self._open)
+        stats.connections_opened += 1
+        stats.max_connections = max(stats.max_connections, stats.connections)
+        hit = self.wh.faults.take(Event(connection=True, storage="*"))
+        if hit or (most and stats.connections > most):
+            connection.reset()
+        self.wh.activity.fire()
+
+    def connection_lost(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        self.wh.stats.storage.connections = len(self._open)
+        self.wh.activity.fire()
+
+
 class Listener:
     """What ``Connection`` tells about connections; the warehouse's side of it."""
 

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs
 
 from .clock import parse_duration
 from .core import Warehouse
-from .faults import BadFault, list_kinds
+from .faults import BadFault
+from .kinds import list_kinds
 from .operations import state_name
 
 log = logging.getLogger("warehouse.control")
@@ -29,7 +30,15 @@ COUNTED = {
     "status": "GetOperationStatus",
 }
 FLAGS = ("closed", "cancelled", "evicted", "finished")
-TOTALS = ("sessions_open", "operations_open", "connections_open", "in_flight", "held")
+TOTALS = (
+    "sessions_open",
+    "operations_open",
+    "connections_open",
+    "in_flight",
+    "held",
+    "storage_connections",
+    "storage_requests",
+)
 WAIT_KINDS = ("probe", "rpc", *COUNTED, *FLAGS, *TOTALS)
 
 

@@ -258,6 +258,8 @@ class Warehouse:
             "connections_open": len(self.connections),
             "in_flight": self.stats.in_flight,
             "held": self.faults.held,
+            "storage_connections": self.stats.storage.connections,
+            "storage_requests": self.stats.storage.requests,
         }[what]
 
     def describe(self) -> dict:

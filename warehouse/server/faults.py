@@ -5,9 +5,7 @@ A fault says where (which requests match), when (which of those), what to do, an
 times.  ``Faults.take`` is asked once for every request (and for every accepted
 connection) and returns what to do to it; ``http.py`` does it.
 
-``KINDS`` is the list of what can be done: the parameters with their defaults, whether the
-request is processed first (``after``) or not (``before``), whether only the rows or schema
-of the reply are wrong (``page``), and the RPCs that can meet it.
+``kinds.py`` lists what can be done.
 """
 
 from __future__ import annotations
@@ -18,182 +16,21 @@ import random
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from .clock import Clock
-
-BEFORE, AFTER, PAGE, CONNECTION = "before", "after", "page", "connection"
-
-#: The RPCs of a client's life; delegation tokens are not among them.
-CATALOG_RPCS = (
-    "GetCatalogs", "GetSchemas", "GetTables", "GetTableTypes", "GetColumns", "GetFunctions",
-    "GetTypeInfo", "GetPrimaryKeys", "GetCrossReference",
-)  # fmt: skip
-OPERATION_RPCS = ("GetOperationStatus", "GetResultSetMetadata", "FetchResults",
-                  "CancelOperation", "CloseOperation")  # fmt: skip
-RPCS = ("OpenSession", "GetInfo", "ExecuteStatement", *CATALOG_RPCS, *OPERATION_RPCS,
-        "CloseSession")  # fmt: skip
-#: What can keep a result alive, and so can be a probe.
-PROBE_RPCS = ("GetOperationStatus", "GetResultSetMetadata", "FetchResults")
-#: Replies that can hold rows (with direct results those of statements and catalog calls).
-ROW_RPCS = ("ExecuteStatement", *CATALOG_RPCS, "FetchResults")
-ARROW_RPCS = ("ExecuteStatement", "FetchResults")
-
-
-class Kind(NamedTuple):
-    """One thing that can go wrong."""
-
-    phase: str
-    parameters: dict[str, Any]
-    meaning: str
-    #: The RPCs that it can be seen at; () = a connection, before any request.
-    rpcs: tuple[str, ...] = RPCS
-    #: Can it be seen at the storage of the volumes too?
-    storage: bool = False
-
-
-KINDS: dict[str, Kind] = {
-    "delay": Kind(BEFORE, {"ms": 1000}, "wait, then process the request", storage=True),
-    "hang": Kind(BEFORE, {}, "do nothing until released or the client goes away", storage=True),
-    "refuse": Kind(
-        BEFORE,
-        {},
-        "close the connection without a reply, request not processed",
-        storage=True,
-    ),
-    "status": Kind(
-        BEFORE,
-        {
-            "code": 503,
-            "retry_after": None,
-            "retry_after_date": None,
-            "message": "injected fault",
-            "error_code": "TEMPORARILY_UNAVAILABLE",
-        },
-        "answer this HTTP status; Retry-After in seconds, or a date so far ahead",
-        storage=True,
-    ),
-    "unauthorized": Kind(BEFORE, {}, "answer 401 although the token is right"),
-    "html": Kind(BEFORE, {}, "answer 200 with a page of HTML, as a captive proxy does"),
-    "error": Kind(
-        BEFORE,
-        {"sqlstate": "HY000", "message": "injected fault", "status_code": 3},
-        "answer a reply whose TStatus is an error",
-    ),
-    "application_exception": Kind(
-        BEFORE,
-        {"type": 6, "message": "injected fault"},
-        "answer a TApplicationException",
-    ),
-    "close_operation": Kind(
-        BEFORE,
-        {},
-        "close the operation under the reader, then process",
-        OPERATION_RPCS,
-    ),
-    "unknown_handle": Kind(
-        BEFORE,
-        {},
-        "say that the handle is unknown; never twice running for one operation",
-        OPERATION_RPCS,
-    ),
-    "expire_session": Kind(
-        BEFORE,
-        {},
-        "forget the session with all its operations, then process",
-        tuple(name for name in RPCS if name != "OpenSession"),
-    ),
-    "restart": Kind(
-        BEFORE, {}, "restart the server: no handle is known, connections are dropped"
-    ),
-    "hold_query": Kind(
-        BEFORE,
-        {"percent": 50},
-        "the statement stays RUNNING at so many percent until released",
-        ("ExecuteStatement",),
-    ),
-    "hold": Kind(
-        AFTER,
-        {"ms": 0},
-        "process, then hold the reply: so long, or (0) until released",
-        storage=True,
-    ),
-    "garbage": Kind(AFTER, {"bytes": 64}, "process, then answer 200 with random bytes"),
-    "truncate": Kind(
-        AFTER,
-        {"bytes": 100},
-        "process, announce the whole body, send so much of it",
-        storage=True,
-    ),
-    "wrong_length": Kind(
-        AFTER, {"delta": 10}, "process, announce a length wrong by delta", storage=True
-    ),
-    "reset": Kind(
-        AFTER,
-        {"bytes": 0},
-        "process, send so many bytes of body, reset the connection",
-        storage=True,
-    ),
-    "drip": Kind(
-        AFTER,
-        {"bytes": 16, "ms": 50},
-        "process, send so many bytes each so many ms",
-        storage=True,
-    ),
-    "read_then_close": Kind(
-        AFTER,
-        {"reused": True},
-        "process, then close the connection without a reply; only on a reused connection",
-        storage=True,
-    ),
-    "wrong_row_count": Kind(
-        PAGE, {"delta": 1}, "announce a row count wrong by delta", ROW_RPCS
-    ),
-    "wrong_offset": Kind(
-        PAGE, {"delta": 1}, "announce a startRowOffset wrong by delta", ROW_RPCS
-    ),
-    "missing_batch": Kind(
-        PAGE, {}, "leave out the last batch of a page that others follow", ROW_RPCS
-    ),
-    "duplicate_batch": Kind(
-        PAGE, {}, "send the last batch of a page that others follow twice", ROW_RPCS
-    ),
-    "bad_lz4": Kind(
-        PAGE, {}, "cut the LZ4 frame of the first batch in half", ARROW_RPCS
-    ),
-    "bad_arrow": Kind(
-        PAGE, {}, "break the flatbuffer of the first Arrow batch", ARROW_RPCS
-    ),
-    "bad_schema": Kind(
-        PAGE,
-        {},
-        "break the flatbuffer of the Arrow schema",
-        ("ExecuteStatement", "GetResultSetMetadata", "FetchResults"),
-    ),
-    "expired_link": Kind(
-        BEFORE, {}, "say that the signed URL has expired", (), storage=True
-    ),
-    "close_connection": Kind(CONNECTION, {}, "close an accepted connection at once", ()),
-}
-
-
-def list_kinds() -> dict[str, dict[str, Any]]:
-    """KINDS for machines: a matrix of tests can be made of it."""
-    return {
-        name: {
-            "phase": kind.phase,
-            "parameters": kind.parameters,
-            "meaning": kind.meaning,
-            "rpcs": list(kind.rpcs),
-            "probes": [rpc for rpc in kind.rpcs if rpc in PROBE_RPCS],
-            "storage": kind.storage,
-        }
-        for name, kind in KINDS.items()
-    }
-
+from .kinds import CONNECTION, FILE, KINDS
 
 STORAGE_METHODS = ("PUT", "GET", "DELETE", "*")
-WHERE_KEYS = ("rpc", "path", "statement", "operation", "probe", "connection", "storage")
+WHERE_KEYS = (
+    "rpc", "path", "statement", "operation", "probe", "connection", "storage", "file", "links",
+)  # fmt: skip
+#: Faults that a client can notice only where links follow in the same page or the next.
+_FOLLOWED = frozenset({"missing_link", "no_links"})
+_RANGED = frozenset({"range_ignored", "wrong_content_range"})
+_RENEWED = frozenset({"link_changed"})
+#: What a parameter can be, where not everything of its type will do.
+CHOICES = {"part": ("header", "block", "checksum"), "how": ("port", "name", "tls")}
 
 
 class BadFault(ValueError):
@@ -211,8 +48,16 @@ class Event:
     probe: bool = False
     reused: bool = False
     connection: bool = False
-    #: The method of a request to the storage of the volumes.
+    #: The method of a request to the storage ("*": a connection to it).
     storage: str | None = None
+    #: The index of the result file asked for, whether a range of it is, and whether by a
+    #: link that was renewed.
+    file: int | None = None
+    ranged: bool = False
+    #: A page of links (after the request has been processed), and whether links follow.
+    links: bool = False
+    followed: bool = False
+    renewed: bool = False
 
 
 @dataclass
@@ -239,6 +84,10 @@ class Fault:
                 return False
             if not KINDS[self.kind].storage:
                 return False
+        if event.links != bool(where.get("links")):
+            return False
+        if where.get("file") is not None and where["file"] != event.file:
+            return False
         if where.get("rpc") and where["rpc"] != event.rpc:
             return False
         if where.get("probe") is not None and where["probe"] != event.probe:
@@ -250,9 +99,21 @@ class Fault:
         if where.get("statement"):
             if not event.statement or not re.search(where["statement"], event.statement):
                 return False
-        return (
-            not (self.kind == "read_then_close" and self.parameters["reused"])
-            or event.reused
+        return self._possible(event)
+
+    def _possible(self, event: Event) -> bool:
+        """Could a client see this fault at this request?"""
+        kind = self.kind
+        if kind == "read_then_close" and self.parameters["reused"]:
+            return event.reused
+        if KINDS[kind].phase == FILE:
+            wanted = kind == "file_changed" and self.parameters["renewed"]
+            return event.file is not None and not (
+                (kind in _RANGED and not event.ranged) or (wanted and not event.renewed)
+            )
+        return not (
+            (kind in _FOLLOWED and not event.followed)
+            or (kind in _RENEWED and not event.renewed)
         )
 
     def due(self) -> bool:
@@ -291,10 +152,12 @@ def _parse_where(where: Any) -> dict[str, Any]:
             return {where: True}
         if where == "storage":
             return {"storage": "*"}
+        if where == "links":
+            return {"links": True}
         if where in METHODS:
             return {"rpc": where}
         raise BadFault(
-            f"where {where!r} is no RPC; use an RPC's name, 'probe', 'connection', 'storage', '*' "
+            f"where {where!r} is no RPC; use an RPC's name, 'probe', 'connection', 'storage', 'links', '*' "
             f"or an object with {', '.join(WHERE_KEYS)}"
         )
     if not isinstance(where, dict):
@@ -306,12 +169,30 @@ def _parse_where(where: Any) -> dict[str, Any]:
             raise BadFault(f"where.rpc {value!r} is no RPC")
         if key == "storage" and value not in STORAGE_METHODS:
             raise BadFault(f"where.storage is one of {', '.join(STORAGE_METHODS)}")
+        if key == "file" and (not isinstance(value, int) or isinstance(value, bool)):
+            raise BadFault("where.file is the index of a file, from 0 on")
         if key in ("path", "statement"):
             try:
                 re.compile(value)
             except (re.error, TypeError) as error:
                 raise BadFault(f"where.{key} is no regular expression: {error}") from None
     return dict(where)
+
+
+def _place(kind: str, where: dict[str, Any]) -> dict[str, Any]:
+    """Where a fault of this kind is met; what can be met in one place needs not name it."""
+    known = KINDS[kind]
+    if known.links:
+        where = {"links": True, **where}
+    elif known.phase == FILE or (known.storage and not known.rpcs and not where):
+        where = {"storage": "GET", **where} if known.phase != CONNECTION else where
+    if where.get("file") is not None and not where.get("storage"):
+        where = {"storage": "GET", **where}
+    if where.get("storage") and not known.storage:
+        raise BadFault(f"{kind} cannot be met at the storage")
+    if bool(where.get("links")) != known.links:
+        raise BadFault(f"{kind} cannot be met at links")
+    return where
 
 
 def _parse_when(when: Any) -> dict[str, Any]:
@@ -350,6 +231,8 @@ def _parse_do(wanted: Any) -> tuple[str, dict[str, Any]]:
         default = parameters[key]
         if isinstance(default, int) and not isinstance(value, (int, bool)):
             raise BadFault(f"do.{key} is a number, not {value!r}")
+        if key in CHOICES and value not in CHOICES[key]:
+            raise BadFault(f"do.{key} is one of {', '.join(CHOICES[key])}")
         parameters[key] = value
     return kind, parameters
 
@@ -376,7 +259,7 @@ class Faults:
             raise BadFault("times is a number; 0 = without end")
         fault = Fault(
             f"f{next(self._ids)}",
-            _parse_where(wanted.get("where")),
+            _place(kind, _parse_where(wanted.get("where"))),
             when,
             kind,
             parameters,
@@ -439,6 +322,7 @@ class Faults:
                 {
                     "time": round(self.clock.wall(), 3),
                     "rpc": event.rpc or (event.storage and f"storage {event.storage}"),
+                    "file": event.file,
                     "operation": event.operation,
                     "probe": event.probe,
                 }

@@ -37,7 +37,7 @@ class Fetcher:
         self.wh = warehouse
 
     async def fetch(
-        self, op: Operation, req: Any, spoil: Spoil | None = None
+        self, op: Operation, req: Any, spoil: Spoil
     ) -> Any:
         """The reply to FetchResults; None when the operation went away meanwhile."""
         personality = self.wh.personality
@@ -80,7 +80,7 @@ class Fetcher:
             and op.session.protocol >= V5
             and req.includeResultSetMetadata
         ):
-            links = made.results is not None and made.results.resultLinks is not None
+            links = self.comes_as_links(op, start)
             made.resultSetMetadata = replies.result_metadata(
                 op, personality, spoil, links
             )
@@ -125,7 +125,7 @@ class Fetcher:
         start: int | None,
         rows: int,
         max_bytes: int | None,
-        spoil: Spoil | None = None,
+        spoil: Spoil,
     ) -> t.TFetchResultsResp:
         """One page from ``start`` (default: the cursor), with rows if there are any."""
         personality, store = self.wh.personality, op.store
@@ -138,7 +138,7 @@ class Fetcher:
         if not personality.databricks:
             limit = MOST_BYTES
         if self.comes_as_links(op, start):
-            return await self._link_page(op, start, limit)
+            return await self._link_page(op, start, limit, spoil)
         if op.links:
             rows = min(rows, op.links.files.shape.first_row - start)
         await op.changed.wait_for(
@@ -158,8 +158,7 @@ class Fetcher:
             )
         except Discarded:
             return replies.failed("FetchResults", replies.not_finished(op, personality))
-        if spoil is not None:
-            results.startRowOffset += spoil.offset
+        results.startRowOffset += spoil.offset
         op.page_start, op.cursor = start, end
         return t.TFetchResultsResp(status=replies.ok(), hasMoreRows=more, results=results)
 
@@ -171,7 +170,7 @@ class Fetcher:
         return links is not None and start >= links.files.shape.first_row
 
     async def _link_page(
-        self, op: Operation, start: int, max_bytes: int
+        self, op: Operation, start: int, max_bytes: int, spoil: Spoil
     ) -> t.TFetchResultsResp:
         """Links to the files from the one with this row on."""
         personality, store, files = self.wh.personality, op.store, op.links.files
@@ -201,27 +200,29 @@ class Fetcher:
             if chosen and size > max_bytes:
                 break
             chosen.append(file)
+        end = chosen[-1].end if chosen else start
+        more = store.more_after(end) or store.error is not None
         results = t.TRowSet(
             startRowOffset=chosen[0].first if chosen else start,
             rows=[],
-            resultLinks=[self.wh.links.issue(op, file) for file in chosen],
+            resultLinks=self.wh.links.page(op, chosen, more, spoil),
         )
-        end = chosen[-1].end if chosen else start
+        results.startRowOffset += spoil.offset
+        if spoil.keeps_cursor:
+            end, more = start, True
         op.page_start, op.cursor = start, end
-        more = store.more_after(end) or store.error is not None
         return t.TFetchResultsResp(status=replies.ok(), hasMoreRows=more, results=results)
 
     def _encoded(
-        self, op: Operation, start: int, chosen: list, spoil: Spoil | None, more: bool
+        self, op: Operation, start: int, chosen: list, spoil: Spoil, more: bool
     ) -> t.TRowSet:
         """The row set of a page; on a worker thread."""
         if op.arrow:
             batches = op.store.arrow(chosen)
-            if spoil is not None:
-                batches = spoil.batches(batches, op.store.lz4_frames, more)
+            batches = spoil.batches(batches, op.store.lz4_frames, more)
             return self._rows(op, start, batches, None)
         table = op.store.table(chosen) if chosen else None
-        if spoil is None or table is None:
+        if table is None:
             return self._rows(op, start, [], table)
         table = spoil.table(table, more)
         made = self._rows(op, start, [], table)

@@ -20,7 +20,6 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-import lz4.frame
 import pyarrow as pa
 
 from .encode import compress
@@ -237,13 +236,3 @@ class FileSet:
                 found = Body(self.framed(self.stream(file), file.last))
                 kept.put(key, found)
         return found
-
-
-def decompressed(data: bytes | memoryview) -> bytes:
-    """Every frame of an LZ4 body."""
-    made, rest = [], bytes(data)
-    while rest:
-        part, used = lz4.frame.decompress(rest, return_bytes_read=True)
-        made.append(part)
-        rest = rest[used:]
-    return b"".join(made)

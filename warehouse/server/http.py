@@ -19,7 +19,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import email.utils
 import hashlib
 import hmac
 import json
@@ -34,8 +33,10 @@ from typing import Any
 from . import codec, replies
 from .connection import Connection
 from .core import Warehouse
-from .faults import AFTER, BEFORE, KINDS, PAGE, Event, Fault
-from .misbehave import Gone, Reply, refuse, spoil, wait
+from .faults import Event, Fault
+from .kinds import AFTER, BEFORE, KINDS, PAGE
+from .misbehave import Gone, Reply, refuse, retry_after, spoil, wait
+from .pace import Pace, latency
 from .service import ApplicationError, Call, HttpAnswer, Service
 from .spoil import Spoil
 from .stats import Entry
@@ -47,6 +48,7 @@ MOST_BODY = 64 << 20
 LARGE_BODY = 256 << 10
 #: Replies up to this size are handed over in one piece: a probe costs fewer calls.
 JOINED_BYTES = 64 << 10
+PIECE_BYTES = 1 << 20
 THRIFT = (b"content-type", b"application/x-thrift")
 _UNPRINTABLE = re.compile(r"[^ -~]")
 COOKIE = re.compile(r'hive\.server2\.auth="?([^;"]*)')
@@ -121,6 +123,7 @@ class App:
         wh.stats.in_flight += 1
         wh.stats.max_in_flight = max(wh.stats.max_in_flight, wh.stats.in_flight)
         try:
+            await latency(connection, wh.options.latency_ms)
             reply = await self._answer(exchange)
             await self._transmit(exchange, reply)
         except Gone:
@@ -320,7 +323,6 @@ class App:
         assert call is not None
         for fault in exchange.faults:
             if KINDS[fault.kind].phase == PAGE:
-                call.spoil = call.spoil or Spoil()
                 call.spoil.add(fault.kind, fault.parameters)
         try:
             response = await self.service.handle(call)
@@ -335,6 +337,7 @@ class App:
             return self._exception(call.name, exchange.seqid, codec.INTERNAL_ERROR, text)
         if call.op is not None:
             exchange.entry.operation = call.op.id
+        exchange.entry.faults += call.spoil.met
         status = response.status
         if status.statusCode not in (0, 1):
             exchange.entry.error = status.errorMessage or f"status {status.statusCode}"
@@ -386,14 +389,7 @@ class App:
         return None
 
     def _status(self, parameters: dict) -> Reply:
-        extra = []
-        if parameters["retry_after_date"] is not None:
-            at = time.time() + float(parameters["retry_after_date"])
-            extra.append(
-                (b"retry-after", email.utils.formatdate(at, usegmt=True).encode())
-            )
-        elif parameters["retry_after"] is not None:
-            extra.append((b"retry-after", str(parameters["retry_after"]).encode()))
+        extra = retry_after(parameters)
         if self.wh.personality.databricks:
             return _json(
                 parameters["code"],
@@ -446,6 +442,7 @@ class App:
     # -- from reply to the wire --
 
     async def _transmit(self, exchange: Exchange, reply: Reply) -> None:
+        reply.headers.append((b"date", self.wh.clock.http_date()))
         spoilt = [f for f in exchange.faults if KINDS[f.kind].phase == AFTER]
         for fault in spoilt:
             if fault.kind == "hold":
@@ -454,7 +451,8 @@ class App:
                     exchange.connection, self.wh.faults.until_released(limit)
                 )
             elif fault.kind == "garbage":
-                reply = Reply(200, [THRIFT], [os.urandom(fault.parameters["bytes"])])
+                date = reply.headers[-1]
+                reply = Reply(200, [THRIFT, date], [os.urandom(fault.parameters["bytes"])])
             else:
                 await spoil(
                     exchange.connection, self.wh.stats, exchange.entry, reply, fault
@@ -462,7 +460,7 @@ class App:
                 return
         exchange.entry.bytes_out = reply.length
         self.wh.stats.answered(exchange.entry, reply.status)
-        headers = [(b"date", self.wh.clock.http_date()), *reply.headers]
+        headers = list(reply.headers)
         if not reply.chunked:
             headers.append((b"content-length", str(reply.length).encode()))
         await exchange.send(
@@ -471,8 +469,11 @@ class App:
         chunks = reply.chunks
         if reply.length <= JOINED_BYTES:
             chunks = [b"".join(chunks)]
+        pace = Pace(exchange.connection, self.wh.options.bytes_per_second)
+        chunks = pace.cut(chunks, PIECE_BYTES)
         for i, chunk in enumerate(chunks, 1):
             more = i < len(chunks)
+            await pace.wait(len(chunk))
             await exchange.send(
                 {"type": "http.response.body", "body": chunk, "more_body": more}
             )

@@ -13,8 +13,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 import re
 import secrets
+import socket
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -23,9 +25,13 @@ from urllib.parse import quote
 
 from databricks.sql.thrift_api.TCLIService import ttypes as t
 
+from .faults import Event
 from .files import FileSet, ResultFile, Shape
 from .operations import Operation
 from .replies import V3
+from .spoil import Spoil
+
+log = logging.getLogger("warehouse.links")
 
 #: No file is larger, or the rows made ahead would not fill it.
 MOST_FILE_BYTES = 128 << 20
@@ -84,6 +90,7 @@ class Links:
         self.wh = warehouse
         self.base = ""
         self._key = secrets.token_bytes(32)
+        self._closed: socket.socket | None = None
 
     # -- for the pages --
 
@@ -116,21 +123,60 @@ class Links:
             files = store.file_sets[shape] = FileSet(store, shape)
         return OperationLinks(files)
 
-    def issue(self, op: Operation, file: ResultFile) -> t.TSparkArrowResultLink:
+    def page(
+        self, op: Operation, files: list[ResultFile], more: bool, spoil: Spoil
+    ) -> list[t.TSparkArrowResultLink] | None:
+        """The links of a page, with the faults that it meets."""
+        renewed = any(file.index in op.links.stories for file in files)
+        event = Event(
+            links=True,
+            operation=op.id,
+            statement=op.sql,
+            followed=more or len(files) > 1,
+            renewed=renewed,
+        )
+        for fault in self.wh.faults.take(event) if files else ():
+            spoil.add(fault.kind, fault.parameters)
+            spoil.met.append(f"{fault.id} {fault.kind}")
+            log.info("fault %s (%s) hits links of %s", fault.id, fault.kind, op.id)
+        return spoil.links([self._issue(op, file, spoil) for file in files], more)
+
+    def _issue(
+        self, op: Operation, file: ResultFile, spoil: Spoil
+    ) -> t.TSparkArrowResultLink:
         story, stats = op.links.story(file), self.wh.stats.storage
         story.links += 1
         stats.links_issued += 1
         stats.links_renewed += story.links > 1
-        life = self.wh.options.link_life_seconds
+        life = -1.0 if spoil.links_expired else self.wh.options.link_life_seconds
+        base = self._unreachable(spoil.unreachable)
+        rows = file.rows + (spoil.renewed_rows if story.links > 1 else 0)
         expires = int((self.wh.clock.wall() + life) * 1000)
         return t.TSparkArrowResultLink(
-            fileLink=self.base + self._signed(op, file.index, story.links, expires),
+            fileLink=base + self._signed(op, file.index, story.links, expires),
             expiryTime=expires,
             startRowOffset=file.first,
-            rowCount=file.rows,
+            rowCount=rows,
             bytesNum=file.raw_bytes,
             httpHeaders=self.headers(op, file.index),
         )
+
+    def _unreachable(self, how: str | None) -> str:
+        """The storage's address, or one where it cannot be reached."""
+        scheme, _, rest = self.base.partition("://")
+        host, _, port = rest.rpartition(":")
+        if how == "name":
+            return f"{scheme}://storage.invalid:{port}"
+        if how == "tls":
+            return f"{'http' if scheme == 'https' else 'https'}://{rest}"
+        if how == "port":
+            if self._closed is None:
+                # Bound and never listened on: nobody else can open it.
+                family = socket.AF_INET6 if ":" in host else socket.AF_INET
+                self._closed = socket.socket(family)
+                self._closed.bind((host.strip("[]"), 0))
+            return f"{scheme}://{host}:{self._closed.getsockname()[1]}"
+        return self.base
 
     def headers(self, op: Operation, index: int) -> dict[str, str]:
         """What a GET of the file has to send: another value for every file."""

@@ -113,7 +113,7 @@ class Server:
 
         from warehouse.sql import Engine
 
-        from .connection import Connection, Listener
+        from .connection import Connection, Listener, StorageListener
         from .control import Control
         from .core import Warehouse
         from .http import App
@@ -158,7 +158,9 @@ class Server:
             )
 
         await serve(App(warehouse), Listener(warehouse), main_socket, context)
-        await serve(Storage(warehouse), None, self.storage_socket, context)
+        await serve(
+            Storage(warehouse), StorageListener(warehouse), self.storage_socket, context
+        )
         warehouse.volumes.base = self._address(self.storage_socket)
         warehouse.links.base = warehouse.volumes.base
         await serve(Control(warehouse), None, control_socket, None)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import email.utils
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,16 @@ class Reply:
     @property
     def length(self) -> int:
         return sum(len(chunk) for chunk in self.chunks)
+
+
+def retry_after(parameters: dict[str, Any]) -> list[tuple[bytes, bytes]]:
+    """The header that the fault ``status`` asks for."""
+    if parameters["retry_after_date"] is not None:
+        at = time.time() + float(parameters["retry_after_date"])
+        return [(b"retry-after", email.utils.formatdate(at, usegmt=True).encode())]
+    if parameters["retry_after"] is not None:
+        return [(b"retry-after", str(parameters["retry_after"]).encode())]
+    return []
 
 
 class Gone(Exception):

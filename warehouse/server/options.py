@@ -34,6 +34,11 @@ CHANGEABLE = (
     "cloud_fetch_headers",
     "link_life_seconds",
     "clock_skew_seconds",
+    "latency_ms",
+    "bytes_per_second",
+    "storage_latency_ms",
+    "storage_bytes_per_second",
+    "storage_max_connections",
 )
 #: Settings that may be negative.
 SIGNED = ("clock_skew_seconds",)
@@ -73,6 +78,11 @@ class Options:
     cloud_fetch_headers: bool = True
     link_life_seconds: float = 900.0
     clock_skew_seconds: float = 0.0
+    latency_ms: int = 0
+    bytes_per_second: int = 0
+    storage_latency_ms: int = 0
+    storage_bytes_per_second: int = 0
+    storage_max_connections: int = 0
     keep_alive_seconds: int = 300
     stop_with_parent: bool = False
     log: str = "warning"
@@ -226,6 +236,7 @@ def parser() -> argparse.ArgumentParser:
         help="how `databricks` answers a handle it does not know (%(default)s)",
     )
     _add_cloud_fetch(add)
+    _add_network(add)
     add(
         "--keep-alive-seconds",
         type=_count,
@@ -283,6 +294,31 @@ def _add_cloud_fetch(add: Callable[..., Any]) -> None:
         default=0.0,
         metavar="S",
         help="how far Date and expiries are from the real time (0)",
+    )
+
+
+def _add_network(add: Callable[..., Any]) -> None:
+    for prefix, where in (("", "the main port"), ("storage-", "the storage port")):
+        add(
+            f"--{prefix}latency-ms",
+            type=_count,
+            default=0,
+            metavar="MS",
+            help=f"let every request to {where} take so much longer (0)",
+        )
+        add(
+            f"--{prefix}bytes-per-second",
+            type=_bytes,
+            default=0,
+            metavar="N",
+            help=f"how fast a connection of {where} sends; 0 = no limit (0)",
+        )
+    add(
+        "--storage-max-connections",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="reset connections to the storage beyond these; 0 = no limit (0)",
     )
 
 

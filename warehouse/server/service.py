@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from databricks.sql.thrift_api.TCLIService import ttypes as t
@@ -72,7 +72,7 @@ class Call:
     req: Any
     user_agent: str = ""
     op: Operation | None = None
-    spoil: Spoil | None = None
+    spoil: Spoil = field(default_factory=Spoil)
     hold_percent: float | None = None
 
 

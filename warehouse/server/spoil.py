@@ -8,6 +8,7 @@ therefore left out or repeated only on a page that others follow.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import lz4.frame
@@ -23,6 +24,8 @@ class Spoil:
 
     def __init__(self) -> None:
         self._faults: list[tuple[str, dict[str, Any]]] = []
+        #: Faults that the page met while it was made, for the log of requests.
+        self.met: list[str] = []
 
     def add(self, kind: str, parameters: dict[str, Any]) -> None:
         self._faults.append((kind, parameters))
@@ -58,6 +61,54 @@ class Spoil:
             batches = [(data[: max(5, len(data) // 2)], count), *batches[1:]]
         return batches
 
+    def links(self, links: list[Any], more: bool) -> list[Any] | None:
+        """The links of a page; None when it has not even an empty list of them."""
+        if not links:
+            return links
+        followed = more or len(links) > 1
+        if (self._of("missing_link") or self._of("missing_batch")) and followed:
+            links = links[1:]
+        if self._of("duplicate_link") or (self._of("duplicate_batch") and more):
+            links = [*links[:1], *links]
+        if self._of("links_out_of_order"):
+            links = links[::-1]
+        for link in links:
+            link.startRowOffset += sum(p["delta"] for p in self._of("link_gap"))
+            for parameters in self._of("link_bytes"):
+                link.bytesNum = parameters["bytes"]
+            for parameters in self._of("link_expiry"):
+                link.expiryTime += int(parameters["seconds"] * 1000)
+            if self._of("link_headers"):
+                link.httpHeaders = {}
+        for parameters in self._of("link_row_count") + self._of("wrong_row_count"):
+            if links:
+                links[-1].rowCount = max(0, links[-1].rowCount + parameters["delta"])
+        if self._of("link_zero_rows") and links:
+            nothing = copy.copy(links[0])
+            nothing.rowCount = 0
+            links = [nothing, *links]
+        if self._of("empty_page"):
+            links = []
+        return None if self._of("no_links") else links
+
+    @property
+    def keeps_cursor(self) -> bool:
+        """The page is empty, and what it should have held comes next."""
+        return bool(self._of("empty_page"))
+
+    @property
+    def links_expired(self) -> bool:
+        return bool(self._of("expired_links"))
+
+    @property
+    def unreachable(self) -> str | None:
+        """How the storage that links lead to cannot be reached."""
+        return next((parameters["how"] for parameters in self._of("unreachable")), None)
+
+    @property
+    def renewed_rows(self) -> int:
+        return sum(parameters["rows"] for parameters in self._of("link_changed"))
+
     def table(self, table: pa.Table, more: bool) -> pa.Table:
         """The same for a page of columns: half of the rows are left out or repeated."""
         half = table.num_rows // 2
@@ -70,17 +121,17 @@ class Spoil:
     def schema(self, message: bytes | None) -> bytes | None:
         """The Arrow schema of a result's metadata."""
         if message and self._of("bad_schema"):
-            return _shattered(message)
+            return shattered(message)
         return message
 
 
 def _bad_arrow(data: bytes, lz4_frame: bool) -> bytes:
     if not lz4_frame:
-        return _shattered(data)
-    return compress(_shattered(lz4.frame.decompress(data)))
+        return shattered(data)
+    return compress(shattered(lz4.frame.decompress(data)))
 
 
-def _shattered(message: bytes) -> bytes:
+def shattered(message: bytes) -> bytes:
     """An encapsulated message whose flatbuffer points out of itself."""
     start = 8 if message[:4] == b"\xff\xff\xff\xff" else 4
     return message[:start] + b"\xf0\xff\xff\x7f" + message[start + 4 :]

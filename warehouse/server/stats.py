@@ -46,6 +46,9 @@ class StorageStats:
     bytes_out: int = 0
     in_flight: int = 0
     max_in_flight: int = 0
+    connections: int = 0
+    max_connections: int = 0
+    connections_opened: int = 0
     links_issued: int = 0
     links_renewed: int = 0
     answers: Counter[str] = field(default_factory=Counter)
@@ -83,8 +86,13 @@ class Stats:
         self.operations_evicted = 0
         self.cancels = 0
         self.restarts = 0
-        busy = self.storage.in_flight
-        self.storage = StorageStats(in_flight=busy, max_in_flight=busy)
+        busy, connections = self.storage.in_flight, self.storage.connections
+        self.storage = StorageStats(
+            in_flight=busy,
+            max_in_flight=busy,
+            connections=connections,
+            max_connections=connections,
+        )
         self.log: deque[Entry] = deque(maxlen=LOG_LENGTH)
 
     def arrived(self, entry: Entry) -> None:

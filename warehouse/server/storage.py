@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import time
 from dataclasses import dataclass
@@ -23,9 +24,13 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from .core import Warehouse
-from .faults import AFTER, BEFORE, KINDS, Event, Fault
+from .faults import Event, Fault
+from .files import Body
+from .kinds import AFTER, BEFORE, FILE, KINDS
 from .links import Asked
-from .misbehave import Gone, Reply, refuse, spoil, wait
+from .misbehave import Gone, Reply, refuse, retry_after, spoil, wait
+from .misfile import OF_THE_REPLY, spoilt
+from .pace import Pace, latency
 from .results import Discarded
 from .stats import Entry
 from .volumes import PUT_HEADERS
@@ -38,6 +43,16 @@ MOST_BYTES = 64 << 30
 RESULTS = b"/results/"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _FOREIGN = re.compile(r"authorization|cookie|x-databricks-.*")
+_CODES = {
+    400: "InvalidRequest",
+    401: "Unauthorized",
+    403: "AccessDenied",
+    404: "NoSuchKey",
+    408: "RequestTimeout",
+    410: "Gone",
+    429: "TooManyRequests",
+    503: "SlowDown",
+}
 _TEXTS = {
     "AccessDenied": "Request has expired",
     "SignatureDoesNotMatch": "The request signature we calculated does not match.",
@@ -123,6 +138,7 @@ class Storage:
         started = time.monotonic()
         self._arrived(visit)
         try:
+            await latency(connection, wh.options.storage_latency_ms)
             reply = await self._answer(visit)
             await self._transmit(visit, reply)
         except Gone:
@@ -141,6 +157,9 @@ class Storage:
             op = visit.asked.op
             entry.operation = event.operation = op.id
             event.statement = op.sql
+            event.file = visit.asked.file.index
+            event.ranged = "range" in visit.headers
+            event.renewed = visit.asked.issue > 1
         visit.faults = wh.faults.take(event)
         entry.faults = [f"{fault.id} {fault.kind}" for fault in visit.faults]
         for fault in visit.faults:
@@ -190,12 +209,28 @@ class Storage:
             return _xml(405, "MethodNotAllowed")
         if visit.asked is None:
             return _xml(404, "NoSuchKey")
-        files = visit.asked.op.links.files
+        files, file = visit.asked.op.links.files, visit.asked.file
+        faults = [f for f in visit.faults if KINDS[f.kind].phase == FILE]
+        kinds = {fault.kind for fault in faults}
         try:
-            body = await self.wh.in_worker(files.body, visit.asked.file)
+            if kinds - OF_THE_REPLY:
+                made = await self.wh.in_worker(spoilt, files, file, faults)
+                body = Body(made)
+            else:
+                body = await self.wh.in_worker(files.body, file)
         except Discarded:
             return _xml(404, "NoSuchKey")
-        return self._window(visit, body, files.etag(visit.asked.file))
+        etag = files.etag(file)
+        if "file_changed" in kinds:
+            etag = f'"{etag[1:-1][::-1]}"'
+        if kinds & {"range_ignored", "no_ranges"}:
+            visit.headers.pop("range", None)
+        reply = self._window(visit, body, etag)
+        if "no_ranges" in kinds:
+            reply.headers = [pair for pair in reply.headers if pair[0] != b"accept-ranges"]
+        if "gzip" in kinds:
+            reply.headers.append((b"content-encoding", b"gzip"))
+        return reply
 
     def _forbidden(self, code: str, scope: dict) -> Reply:
         if code != "AccessDenied":
@@ -239,7 +274,12 @@ class Storage:
             return reply
         self.wh.stats.storage.ranges += 1
         visit.part = Part(body, start, end)
-        stated = b"bytes %d-%d/%d" % (start, end - 1, body.size)
+        wrong = sum(
+            fault.parameters["delta"]
+            for fault in visit.faults
+            if fault.kind == "wrong_content_range"
+        )
+        stated = b"bytes %d-%d/%d" % (start + wrong, end - 1 + wrong, body.size)
         return Reply(206, [*headers, (b"content-range", stated)], [])
 
     # -- volumes --
@@ -298,13 +338,22 @@ class Storage:
             await refuse(connection)
         elif fault.kind == "expired_link":
             return self._forbidden("AccessDenied", visit.scope)
+        elif fault.kind == "expired_token":
+            more = "<Details>The provided token has expired.</Details>"
+            return _xml(400, "ExpiredToken", "Invalid argument.", more)
+        elif fault.kind == "authentication_failed":
+            more = (
+                "<AuthenticationErrorDetail>Signed expiry time is not valid"
+                "</AuthenticationErrorDetail>"
+            )
+            text = "Server failed to authenticate the request."
+            reply = _xml(403, "AuthenticationFailed", text, more)
+            reply.headers.append((b"x-ms-error-code", b"AuthenticationFailed"))
+            return reply
         elif fault.kind == "status":
-            code = {404: "NoSuchKey", 403: "AccessDenied", 503: "SlowDown"}
-            known = code.get(parameters["code"], "InternalError")
+            known = _CODES.get(parameters["code"], "InternalError")
             reply = _xml(parameters["code"], known, parameters["message"])
-            if parameters["retry_after"] is not None:
-                after = str(parameters["retry_after"]).encode()
-                reply.headers.append((b"retry-after", after))
+            reply.headers += retry_after(parameters)
             return reply
         return None
 
@@ -319,6 +368,10 @@ class Storage:
             if fault.kind == "hold":
                 limit = fault.parameters["ms"] / 1000 if fault.parameters["ms"] else None
                 await wait(connection, self.wh.faults.until_released(limit))
+                continue
+            if fault.kind == "garbage":
+                visit.part = None
+                reply = Reply(200, reply.headers, [os.urandom(fault.parameters["bytes"])])
                 continue
             if visit.part is not None:
                 reply = Reply(reply.status, reply.headers, [visit.part.whole()])
@@ -340,8 +393,10 @@ class Storage:
         for chunk in reply.chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         at = 0 if part is None else part.start
+        pace = Pace(visit.connection, self.wh.options.storage_bytes_per_second)
         while part is not None and at < part.end:
-            data = part.body.read(at, min(PIECE_BYTES, part.end - at))
+            data = part.body.read(at, min(pace.piece(PIECE_BYTES), part.end - at))
+            await pace.wait(len(data))
             await send({"type": "http.response.body", "body": data, "more_body": True})
             at += len(data)
         await send({"type": "http.response.body", "body": b"", "more_body": False})

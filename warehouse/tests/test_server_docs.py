@@ -9,7 +9,7 @@ import shlex
 import pytest
 
 from warehouse.server.control import WAIT_KINDS
-from warehouse.server.faults import KINDS
+from warehouse.server.kinds import KINDS
 from warehouse.server.options import (
     CHANGEABLE,
     UNKNOWN_HANDLE_STYLES,

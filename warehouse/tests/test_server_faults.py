@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from databricks.sql.thrift_api.TCLIService import ttypes as t
 
-from warehouse.server.faults import KINDS, RPCS
+from warehouse.server.kinds import KINDS, RPCS
 from warehouse.testing import ControlError, Warehouse
 from warehouse.tests.thrift_client import Client, HttpError, arrow_table, ident, rows_of
 
