@@ -30,7 +30,7 @@ from harness import (
     until,
     update,
 )
-from warehouse.server.faults import list_kinds
+from warehouse.server.kinds import list_kinds
 
 KINDS: dict[str, dict] = list_kinds()
 SIXTY = "SELECT id FROM range(60)"
