@@ -2,7 +2,7 @@
 # Thin: every target runs ./setup, which does nothing when all is there, then one command.
 .DEFAULT_GOAL := all
 .PHONY: all setup demo check check-engines live mutants fuzz soak torture install uninstall format
-.PHONY: tidy clean help
+.PHONY: bench bench-quick bench-programs tidy clean help
 
 PYTHON = .venv/bin/python
 DRIVER = $(CURDIR)/build/release/libadbc_driver_lakebeat.so
@@ -45,6 +45,16 @@ soak: all ## the heartbeat at scale and under faults, with figures (12 minutes)
 	@cmake --build build/release -j 2 -- --quiet
 	@$(PYTHON) tests/soak/soak.py
 
+bench: bench-programs ## lakebeat, a floor and other drivers on the same results (20 minutes)
+	@bench/build_go.sh || echo "bench: databricks-sql-go could not be built and is left out" >&2
+	@$(PYTHON) bench/run.py --write $(BENCH)
+
+bench-quick: bench-programs ## the same, small, with what is built already (a minute)
+	@$(PYTHON) bench/run.py --quick $(BENCH)
+
+bench-programs: all
+	@cmake --build build/release --target bench -j 2 -- --quiet
+
 MOST = 200
 torture: setup ## every unit test once per allocation, failing it (MOST=200 of each test; 0: all)
 	@cmake --preset dev --log-level=WARNING >/dev/null
@@ -58,7 +68,7 @@ uninstall: setup ## take away what install with the same variables put there
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' ALIAS='$(ALIAS)' scripts/install.sh uninstall
 
 format: setup ## clang-format over the C sources
-	@find src include tests examples -name '*.[ch]' 2>/dev/null | xargs .venv/bin/clang-format -i
+	@find src include tests examples bench -name '*.[ch]' 2>/dev/null | xargs .venv/bin/clang-format -i
 
 tidy: setup ## clang-tidy over src/
 	@cmake --preset clang >/dev/null

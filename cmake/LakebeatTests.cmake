@@ -6,6 +6,7 @@
 # tests/adbc/*.c, and share tests/adbc/support/*.c besides. They contain the driver, so that they can ask
 # its allocator what is left at the end.
 # Soak: tests/soak/*.c, built into <build>/soak/; tests/soak/soak.py runs them.
+# Benchmark: bench/*.c, built into <build>/bench/; bench/run.py runs them.
 # Examples: each examples/*.c or examples/c/*.c, built into <build>/examples/.
 
 lakebeat_require_package(cmocka cmocka libcmocka-dev)
@@ -79,6 +80,20 @@ if(TARGET adbc_driver_lakebeat)
   file(GLOB soak_programs CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/soak/*.c")
   lakebeat_add_programs(soak lakebeat_core ${soak_programs})
   target_link_libraries(soak_virtual PRIVATE PkgConfig::cmocka)
+
+  file(GLOB bench_programs CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/bench/*.c")
+  lakebeat_add_programs(bench lakebeat_core ${bench_programs})
+  # `consumer` loads the shared library as a program does; its twin contains the driver, and
+  # tells how often it allocates.
+  add_executable(bench_consumer_linked "${PROJECT_SOURCE_DIR}/bench/consumer.c")
+  set_target_properties(bench_consumer_linked PROPERTIES
+    OUTPUT_NAME consumer_linked
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench")
+  target_compile_definitions(bench_consumer_linked PRIVATE BENCH_LINKED)
+  target_link_libraries(bench_consumer_linked PRIVATE lakebeat_core lakebeat_warnings
+    ${CMAKE_DL_LIBS})
+  add_custom_target(bench)
+  add_dependencies(bench bench_floor bench_consumer bench_consumer_linked adbc_driver_lakebeat)
 
   file(GLOB examples CONFIGURE_DEPENDS
     "${PROJECT_SOURCE_DIR}/examples/*.c" "${PROJECT_SOURCE_DIR}/examples/c/*.c")

@@ -26,7 +26,7 @@ programs() { with_warehouse scripts/run_programs.sh "build/$1/e2e" ; }
 
 format() {
   local -a files
-  mapfile -t files < <(find src include tests examples -name '*.[ch]' 2>/dev/null | sort)
+  mapfile -t files < <(find src include tests examples bench -name '*.[ch]' 2>/dev/null | sort)
   .venv/bin/clang-format --dry-run -Werror "${files[@]}" && echo "clang-format: ${#files[@]} files"
 }
 
