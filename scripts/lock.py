@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Make requirements*.txt (every package by version and hash) from requirements*.in and
-requirements-hive.xml.
+"""Make requirements*.txt (every package by version and hash) from requirements*.in,
+bench/requirements.in and requirements-hive.xml.
 
-    .venv/bin/python scripts/lock.py            all four files (Hive's needs Maven)
+    .venv/bin/python scripts/lock.py            all five files (Hive's needs Maven)
     .venv/bin/python scripts/lock.py --check    only say whether .txt still covers .in
 
 Wheels are resolved by pip itself, once per interpreter and architecture, without being
@@ -123,13 +123,14 @@ def main():
         "requirements": lock_wheels,
         "requirements-src": lock_archives,
         "requirements-engines": lock_archives,
+        "bench/requirements": lock_wheels,
     }
     stale = []
     for stem, make in makers.items():
         source, target = ROOT / f"{stem}.in", ROOT / f"{stem}.txt"
         if args.check:
             if not target.exists() or not pinned(source) <= pinned(target):
-                stale.append(target.name)
+                stale.append(str(target.relative_to(ROOT)))
             continue
         pins = {}
         make(source, pins)
