@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the contestants of a case: each a process of its own, in turn, never two at a time.
+
+The first turn is a warm-up that is not counted; in it each contestant adds up the first
+column and is believed only if the sum is right. A contestant that fails, hangs or reads
+something else is out of the case, with the reason.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import cases
+from cases import Case
+from plan import Plan
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Out(Exception):
+    """Why a contestant is out."""
+
+
+@dataclasses.dataclass
+class Series:
+    """What one contestant did in one case."""
+
+    rounds: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    out: str = ""
+
+
+@dataclasses.dataclass
+class Paths:
+    build: pathlib.Path
+    go_client: pathlib.Path
+
+    @property
+    def driver(self) -> pathlib.Path:
+        return self.build / "libadbc_driver_lakebeat.so"
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a process and of those that it has started, living or gone."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0
+    own = sum(int(field) for field in stat[11:15]) / TICKS
+    return own + sum(cpu_of(int(child)) for child in children)
+
+
+def last_words(errors: str) -> str:
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    panics = [line for line in lines if line.startswith("panic:")]
+    return (panics[:1] or lines[-1:] or ["without a message"])[0][:300]
+
+
+def run_process(argv: list[str], text: str, env: dict[str, str], seconds: float) -> dict:
+    process = subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=env, start_new_session=True,
+    )  # fmt: skip
+    try:
+        output, errors = process.communicate(text, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise Out(f"not ready after {seconds:.0f} s") from None
+    finally:
+        # The process group is the client's own: nothing of it outlives its turn.
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    if process.returncode != 0:
+        raise Out(f"status {process.returncode}: {last_words(errors)}")
+    try:
+        return json.loads(output.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        raise Out("its answer is not to be read") from None
+
+
+class Contest:
+    def __init__(self, warehouse: Any, case: Case, paths: Paths, seconds: float):
+        self.warehouse = warehouse
+        self.case = case
+        self.paths = paths
+        self.seconds = seconds
+        self.env = dict(os.environ, LAKEBEAT_BENCH_TOKEN=warehouse.token)
+        self.series = {who: Series() for who in case.who}
+        for who in set(case.who) & set(cases.ABSENT):
+            self.series[who].out = cases.ABSENT[who]
+
+    def run(self, rounds: int) -> dict[str, Series]:
+        for number in range(min(rounds, self.case.rounds) + 1):
+            for who, series in self.series.items():
+                if series.out:
+                    continue
+                try:
+                    found = self.turn(who, verify=number == 0 and self.case.rows > 1)
+                except Out as reason:
+                    series.out = str(reason)
+                    print(f"  {who}: {reason}", file=sys.stderr, flush=True)
+                    continue
+                if number > 0:
+                    series.rounds.append(found)
+        return self.series
+
+    def turn(self, who: str, *, verify: bool) -> dict[str, Any]:
+        before = self.warehouse.stats()
+        if who in (cases.FLOOR1, cases.FLOOR2):
+            found = self.floor(1 if who == cases.FLOOR1 else 2)
+        else:
+            argv = self.client(who, verify)
+            found = self.timed(argv, "")
+        after = self.warehouse.stats()
+        found["requests"] = after["requests_total"] - before["requests_total"]
+        found["bytes"] = after["bytes_out"] - before["bytes_out"]
+        if "rows" in found and found["rows"] != self.case.total_rows:
+            raise Out(f"read {found['rows']} rows instead of {self.case.total_rows}")
+        if verify and "sum" in found and found["sum"] != self.case.total:
+            raise Out(f"its sum is {found['sum']} instead of {self.case.total}")
+        return found
+
+    def timed(self, argv: list[str], text: str) -> dict[str, Any]:
+        pid = self.warehouse.pid
+        server = cpu_of(pid)
+        begin = time.monotonic()
+        found = run_process(argv, text, self.env, self.seconds)
+        found["process_wall"] = time.monotonic() - begin
+        found["server_cpu"] = cpu_of(pid) - server
+        return found
+
+    def floor(self, threads: int) -> dict[str, Any]:
+        links = self.case.by == "links"
+        mode = "first" if self.case.first else "links" if links else "inline"
+        argv = [str(self.paths.build / "bench" / "floor"), mode]
+        argv += [] if self.case.first else [str(threads)]
+        argv += [] if mode == "links" else [self.warehouse.uri]
+        try:
+            with Plan(self.warehouse, self.case.sql, mode, links=links) as plan:
+                found = self.timed(argv, plan.text)
+                if mode == "links":
+                    found["rows"] = plan.rows
+        except (OSError, RuntimeError) as error:
+            raise Out(str(error)) from None
+        return found
+
+    def client(self, who: str, verify: bool) -> list[str]:
+        case, links = self.case, self.case.by == "links"
+        python = [sys.executable, str(ROOT / "bench" / "python_client.py")]
+        repeat = ["--repeat", str(case.repeat)]
+        place = [self.warehouse.uri, case.sql]
+        options = ["databricks.arrow=off"] if case.by == "columns" else []
+        verified = ["--sum"] if verify else []
+        if who in (cases.LAKEBEAT, cases.LINKED):
+            if who == cases.LINKED:
+                argv = [str(self.paths.build / "bench" / "consumer_linked")]
+            else:
+                argv = [str(self.paths.build / "bench" / "consumer")]
+                argv += ["--driver", str(self.paths.driver)]
+            argv += ["--threads", str(case.threads), "--pause", str(case.pause)]
+            return argv + verified + repeat + place + options
+        if who == cases.ADBC:
+            driver = ["--driver", str(self.paths.driver)]
+            return [*python, "adbc", *driver, *verified, *repeat, *place, *options]
+        if who == cases.CONNECTOR:
+            cloud = ["--cloud"] if links else []
+            return [*python, "connector", *verified, *repeat, *cloud, *place]
+        if not self.paths.go_client.exists():
+            raise Out("bench/go is not built: `make bench` does that")
+        mode = "rows" if who == cases.GO_ROWS else "batches"
+        cloud = ["-cloud"] if links else []
+        verified = ["-sum"] if verify else []
+        go = [str(self.paths.go_client), mode, *verified, "-repeat", str(case.repeat)]
+        return [*go, *cloud, *place]
