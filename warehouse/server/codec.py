@@ -91,6 +91,15 @@ class RawList:
         self.parts = list(parts)
 
 
+class Encoded:
+    """A struct already encoded, its end included."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: Iterable[bytes | memoryview]):
+        self.parts = list(parts)
+
+
 class _Fields:
     """The vendor's table of one struct, indexed by field id."""
 
@@ -296,7 +305,10 @@ def write_value(out: list[bytes], ftype: int, args: Any, item: Any) -> None:
         out.append(_I32.pack(len(raw)))
         out.append(raw)
     elif ftype == TType.STRUCT:
-        write_struct(out, item)
+        if isinstance(item, Encoded):
+            out.extend(item.parts)
+        else:
+            write_struct(out, item)
     elif ftype == TType.I32:
         out.append(_I32.pack(item))
     elif ftype == TType.I64:
@@ -370,6 +382,12 @@ def encode_exception(name: str, seqid: int, kind: int, message: str) -> list[byt
         + _I32.pack(kind)
         + b"\0"
     ]
+
+
+def cut_seqid(data: bytes) -> tuple[bytes, bytes, int]:
+    """A message without its sequence id, that id, and where it stands."""
+    at = 8 + _I32.unpack_from(data, 4)[0]
+    return data[:at] + data[at + 4 :], data[at : at + 4], at
 
 
 def decode_request(data: bytes) -> tuple[str, int, Any]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from .bench import Bench
 from .clock import Clock, Sweeper
 from .faults import Faults
 from .links import Links
@@ -46,6 +47,7 @@ class Warehouse:
         self.faults = Faults(self.clock, self.activity.fire)
         self.volumes = Volumes(self.clock)
         self.links = Links(self)
+        self.bench = Bench(self) if options.bench else None
         engine.volumes = self.volumes
         self.sessions: dict[bytes, Session] = {}
         self.operations: dict[bytes, Operation] = {}

@@ -153,14 +153,30 @@ class Fetcher:
         )
         more = personality.databricks and store.more_after(end)
         try:
-            results = await self.wh.in_worker(
-                self._encoded, op, start, chosen, spoil, store.more_after(end)
-            )
+            if op.bench_key is not None and spoil.nothing:
+                results = await self._kept(op, start, chosen, spoil)
+            else:
+                results = await self.wh.in_worker(
+                    self._encoded, op, start, chosen, spoil, store.more_after(end)
+                )
+                results.startRowOffset += spoil.offset
         except Discarded:
             return replies.failed("FetchResults", replies.not_finished(op, personality))
-        results.startRowOffset += spoil.offset
         op.page_start, op.cursor = start, end
         return t.TFetchResultsResp(status=replies.ok(), hasMoreRows=more, results=results)
+
+    async def _kept(self, op: Operation, start: int, chosen: list, spoil: Spoil) -> Any:
+        """The row set of a page in bench mode, encoded once."""
+        key = (op.arrow, start, chosen[0], chosen[-1]) if chosen else (op.arrow, start)
+        found = self.wh.bench.page(op.store, key)
+        if found is not None:
+            return found
+
+        def make() -> Any:
+            rows = self._encoded(op, start, chosen, spoil, False)
+            return self.wh.bench.keep_page(op.store, key, rows)
+
+        return await self.wh.in_worker(make)
 
     def comes_as_links(self, op: Operation, start: int) -> bool:
         """Does the page from this row on hold links?"""
@@ -179,7 +195,8 @@ class Fetcher:
         while True:
             rows, ended = store.rows, store.ended
             try:
-                await self.wh.in_worker(files.extend)
+                if not files.complete:
+                    await self.wh.in_worker(files.extend)
             except Discarded:
                 return replies.failed(
                     "FetchResults", replies.not_finished(op, personality)

@@ -141,6 +141,11 @@ class FileSet:
     def closed(self, index: int) -> ResultFile | None:
         return self._files[index] if 0 <= index < len(self._files) else None
 
+    @property
+    def complete(self) -> bool:
+        """No file will be added."""
+        return self._complete
+
     def extend(self) -> None:
         """Cut what has been made since."""
         with self._lock:
@@ -225,6 +230,10 @@ class FileSet:
             compress(memoryview(raw)[at : at + step], self.shape.checksums)
             for at in range(0, len(raw), step)
         )
+
+    def ready_body(self, file: ResultFile) -> Body | None:
+        """The body, if it is kept; any thread, at once."""
+        return kept.get((self.store.key, self.shape, file.index))
 
     def body(self, file: ResultFile) -> Body:
         key = (self.store.key, self.shape, file.index)

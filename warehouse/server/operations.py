@@ -171,6 +171,8 @@ class Operation:
         #: Whether and how the rows come as links; None: inline, or not decided yet.
         self.links: OperationLinks | None = None
         self.links_decided = False
+        #: In bench mode, what a statement with the same rows has in common with this one.
+        self.bench_key: tuple | None = None
         self.failure: Failure | None = None
         self.idle_seconds: float | None = None
         self.cursor = 0
@@ -345,6 +347,8 @@ class StatementRunner:
             lz4_frames=op.arrow and op.wanted.lz4,
             row_limit=op.wanted.row_limit,
             changed=lambda: self._post(self._progress),
+            batch_rows=self.warehouse.options.batch_rows,
+            whole=self.warehouse.bench is not None,
         )
 
     # -- back on the loop's thread --
@@ -358,6 +362,8 @@ class StatementRunner:
         op.columns = list(outcome.columns)
         op.form = store.form
         op.store = store
+        if self.warehouse.bench is not None:
+            self.warehouse.bench.started(op, outcome)
         personality = self.warehouse.personality
         op.encoder = ColumnEncoder(
             store.form, personality.float_through_text, personality.no_nulls
@@ -370,6 +376,8 @@ class StatementRunner:
             return
         if op.live and op.store.error is None and op.store.presentable:
             self._set(State.FINISHED_STATE)
+            if self.warehouse.bench is not None:
+                self.warehouse.bench.finished(op)
         op.changed.fire()
 
     def _failed(self, error: BaseException) -> None:

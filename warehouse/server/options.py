@@ -34,6 +34,7 @@ CHANGEABLE = (
     "cloud_fetch_headers",
     "link_life_seconds",
     "clock_skew_seconds",
+    "batch_rows",
     "latency_ms",
     "bytes_per_second",
     "storage_latency_ms",
@@ -78,6 +79,8 @@ class Options:
     cloud_fetch_headers: bool = True
     link_life_seconds: float = 900.0
     clock_skew_seconds: float = 0.0
+    bench: bool = False
+    batch_rows: int = 0
     latency_ms: int = 0
     bytes_per_second: int = 0
     storage_latency_ms: int = 0
@@ -237,6 +240,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_cloud_fetch(add)
     _add_network(add)
+    _add_bench(add)
     add(
         "--keep-alive-seconds",
         type=_count,
@@ -294,6 +298,21 @@ def _add_cloud_fetch(add: Callable[..., Any]) -> None:
         default=0.0,
         metavar="S",
         help="how far Date and expiries are from the real time (0)",
+    )
+
+
+def _add_bench(add: Callable[..., Any]) -> None:
+    add(
+        "--bench",
+        action="store_true",
+        help="run and encode the same query once only, so that the client is timed",
+    )
+    add(
+        "--batch-rows",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="most rows of an Arrow batch; 0 = 100000, of 4M (0)",
     )
 
 

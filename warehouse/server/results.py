@@ -120,26 +120,29 @@ _budget = _Budget()
 _decoded = _Decoded()
 
 
-def recut(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def recut(
+    batches: Iterable[pa.RecordBatch], most_rows: int = PIECE_ROWS
+) -> Iterator[pa.RecordBatch]:
     """The same rows in pieces of a wire batch's size."""
+    small = min(SMALL_ROWS, most_rows)
     held: list[pa.RecordBatch] = []
     held_rows = 0
     for batch in batches:
         rows = batch.num_rows
         if rows == 0:
             continue
-        if rows < SMALL_ROWS and batch.nbytes < PIECE_BYTES // 4:
+        if rows < small and batch.nbytes < PIECE_BYTES // 4:
             held.append(batch)
             held_rows += rows
-            if held_rows < SMALL_ROWS:
+            if held_rows < small:
                 continue
             batch, held, held_rows = _merge(held), [], 0
         elif held:
-            yield from _cut(_merge(held))
+            yield from _cut(_merge(held), most_rows)
             held, held_rows = [], 0
-        yield from _cut(batch)
+        yield from _cut(batch, most_rows)
     if held:
-        yield from _cut(_merge(held))
+        yield from _cut(_merge(held), most_rows)
 
 
 def _merge(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
@@ -150,9 +153,9 @@ def _merge(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
 
 
-def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+def _cut(batch: pa.RecordBatch, most_rows: int) -> Iterator[pa.RecordBatch]:
     rows, size = batch.num_rows, max(1, batch.nbytes)
-    step = max(1, min(PIECE_ROWS, rows * PIECE_BYTES // size))
+    step = max(1, min(most_rows, rows * PIECE_BYTES // size))
     for at in range(0, rows, step):
         yield batch.slice(at, step)
 
@@ -169,10 +172,17 @@ class ResultStore:
         lz4_frames: bool,
         row_limit: int | None,
         changed: Callable[[], None],
+        batch_rows: int = 0,
+        whole: bool = False,
     ):
+        """``batch_rows``: most rows of a batch, 0 = ``PIECE_ROWS``.  ``whole``: make all
+        rows before the statement counts as finished, however many.
+        """
         self.form = form
         self.lz4_frames = lz4_frames
         self.row_limit = row_limit
+        self.whole = whole
+        self._batch_rows = batch_rows or PIECE_ROWS
         self._changed = changed
         self._lock = threading.Condition()
         self._pieces: list[Piece] = []
@@ -182,6 +192,7 @@ class ResultStore:
         self._memory_bytes = 0
         self._asked_bytes = 0
         self._discarded = False
+        self._users = 1
         #: The files made of these rows, by shape.
         self.file_sets: dict[Any, Any] = {}
         self.on_discard: list[Callable[[], None]] = []
@@ -199,7 +210,7 @@ class ResultStore:
         """Take every batch; returns at the end.  Raises what the statement raises."""
         left = self.row_limit
         if left is None or left > 0:
-            for batch in recut(batches):
+            for batch in recut(batches, self._batch_rows):
                 if left is not None:
                     batch = batch.slice(0, left)
                     left -= batch.num_rows
@@ -223,7 +234,7 @@ class ResultStore:
         raw = batch.serialize()
         data = compress(memoryview(raw)) if self.lz4_frames else raw.to_pybytes()
         with self._lock:
-            while not self._discarded and self._ahead() > AHEAD_BYTES:
+            while not self._discarded and not self.whole and self._ahead() > AHEAD_BYTES:
                 if not self.stalled:
                     self.stalled = True
                     self._changed()
@@ -267,6 +278,8 @@ class ResultStore:
     @property
     def presentable(self) -> bool:
         """Enough is known to call the statement finished."""
+        if self.whole:
+            return self.ended
         return self.ended or self.stalled or self.raw_bytes >= FINISHED_BYTES
 
     def ready(self, start: int, max_rows: int, max_bytes: int) -> bool:
@@ -402,9 +415,17 @@ class ResultStore:
         parts = [self.batch(i).slice(begin, end - begin) for i, begin, end in chosen]
         return pa.Table.from_batches(parts, self.form.schema)
 
+    def retain(self) -> None:
+        """One more holder, whose ``discard`` does nothing while there are others."""
+        with self._lock:
+            self._users += 1
+
     def discard(self) -> None:
         """Give everything back; the drain ends with ``Discarded``."""
         with self._lock:
+            self._users -= 1
+            if self._users > 0:
+                return
             self._discarded = True
             self._pieces.clear()
             self._firsts.clear()

@@ -401,7 +401,8 @@ class Service:
         wh.add_operation(op)
         call.op = op
         op.requests[call.name] = 1
-        StatementRunner(op, wh).start(limit)
+        if wh.bench is None or not wh.bench.attach(op, req):
+            StatementRunner(op, wh).start(limit)
         return await self._started(call, op)
 
     async def _started(self, call: Call, op: Operation) -> Any:

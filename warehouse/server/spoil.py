@@ -30,6 +30,10 @@ class Spoil:
     def add(self, kind: str, parameters: dict[str, Any]) -> None:
         self._faults.append((kind, parameters))
 
+    @property
+    def nothing(self) -> bool:
+        return not self._faults
+
     def _of(self, kind: str) -> list[dict[str, Any]]:
         return [parameters for known, parameters in self._faults if known == kind]
 

@@ -37,7 +37,7 @@ from .volumes import PUT_HEADERS
 
 log = logging.getLogger("warehouse.storage")
 
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 4 << 20
 MOST_BYTES = 64 << 30
 #: The path of a result's file, before its index.
 RESULTS = b"/results/"
@@ -217,7 +217,9 @@ class Storage:
                 made = await self.wh.in_worker(spoilt, files, file, faults)
                 body = Body(made)
             else:
-                body = await self.wh.in_worker(files.body, file)
+                body = files.ready_body(file)
+                if body is None:
+                    body = await self.wh.in_worker(files.body, file)
         except Discarded:
             return _xml(404, "NoSuchKey")
         etag = files.etag(file)
