@@ -12,6 +12,9 @@ import dataclasses
 from typing import Any
 
 FLOOR1, FLOOR2 = "floor, 1 thread", "floor, 2 threads"
+#: The same, but only until the first 4 MiB of rows are there.
+FLOOR_FIRST = "floor, first 4 MiB"
+FLOORS = {FLOOR1: 1, FLOOR2: 2, FLOOR_FIRST: 1}
 LAKEBEAT, ADBC = "lakebeat, C", "lakebeat, Python"
 GO, GO_ROWS = "databricks-sql-go, batches", "databricks-sql-go, rows"
 CONNECTOR = "databricks-sql-connector"
@@ -63,7 +66,7 @@ class Case:
     repeat: int = 1
     threads: int = 1
     pause: float = 0
-    #: Only the time to the first rows: the floor's mode `first`.
+    #: The time to the first rows is what counts.
     first: bool = False
     #: At most so many rounds.
     rounds: int = 100
@@ -82,7 +85,7 @@ def size(rows: int, scale: float) -> int:
     return max(1000, int(rows * scale))
 
 
-READERS = [FLOOR1, FLOOR2, LAKEBEAT, ADBC, GO, CONNECTOR]
+READERS = [FLOOR1, FLOOR2, LAKEBEAT, ADBC, GO, CONNECTOR, KERNEL]
 
 
 def large(scale: float) -> list[Case]:
@@ -104,10 +107,11 @@ def large(scale: float) -> list[Case]:
 
 def columns(scale: float) -> list[Case]:
     count = size(NARROW_ROWS, scale)
-    who = [LAKEBEAT, ADBC, CONNECTOR]
+    who = [LAKEBEAT, ADBC]
+    shapes = [("numbers", "numbers alone", numbers), ("text", "with dates and text", narrow)]
     return [
-        Case("columns-numbers", "columns, numbers alone", numbers(count), count, who[:2], "columns"),
-        Case("columns-text", "columns, with dates and text", narrow(count), count, who[:2], "columns"),
+        Case(f"columns-{key}", f"columns, {what}", sql(count), count, who, "columns")
+        for key, what, sql in shapes
     ]
 
 
@@ -123,7 +127,7 @@ def behaviour(scale: float) -> list[Case]:
     found = []
     for by, way in (("inline", "inline"), ("links", "cloud fetch")):
         title = f"{way}, the first rows of narrow"
-        who = [FLOOR2, LAKEBEAT, GO, CONNECTOR]
+        who = [FLOOR_FIRST, LAKEBEAT, ADBC, GO]
         found.append(Case(f"{by}-first", title, narrow(count), count, who, by, first=True))
         title = f"{way}, 64 narrow results at the same time"
         sql = narrow(part)
@@ -138,13 +142,31 @@ def behaviour(scale: float) -> list[Case]:
     return found
 
 
+#: The far side of an ocean: every request waits so long, each connection has so much.
+FAR_MS, FAR_BYTES = 40, 20_000_000
+
+
+def far(scale: float) -> list[Case]:
+    found = []
+    ports = {"inline": "", "links": "storage_"}
+    for by, way, rows in (("inline", "inline", 2_000_000), ("links", "cloud fetch", 8_000_000)):
+        server = {"latency_ms": FAR_MS, "storage_latency_ms": FAR_MS}
+        server[f"{ports[by]}bytes_per_second"] = FAR_BYTES
+        title = f"{way}, narrow, {FAR_MS} ms away, {FAR_BYTES // 10**6} MB/s a connection"
+        count = size(rows, scale)
+        who = [FLOOR1, FLOOR2, LAKEBEAT, GO, CONNECTOR]
+        found.append(Case(f"{by}-far", title, narrow(count), count, who, by, server, rounds=3))
+    return found
+
+
 def all_cases(scale: float) -> list[Case]:
-    return large(scale) + columns(scale) + small(scale) + behaviour(scale)
+    return large(scale) + columns(scale) + small(scale) + behaviour(scale) + far(scale)
 
 
 def quick_cases(scale: float) -> list[Case]:
     wanted = {"inline-narrow", "links-narrow", "columns-numbers", "columns-text", "select-1"}
     found = [case for case in all_cases(scale) if case.key in wanted]
     for case in found:
-        case.who = [one for one in case.who if one not in (FLOOR1, GO_ROWS)]
+        left_out = {FLOOR1, GO_ROWS, ADBC if case.by == "columns" else ""}
+        case.who = [one for one in case.who if one not in left_out]
     return found

@@ -15,7 +15,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 from typing import Any
 
 import cases
@@ -114,35 +113,41 @@ class Contest:
         return self.series
 
     def turn(self, who: str, *, verify: bool) -> dict[str, Any]:
-        before = self.warehouse.stats()
-        if who in (cases.FLOOR1, cases.FLOOR2):
-            found = self.floor(1 if who == cases.FLOOR1 else 2)
+        """One contestant's turn."""
+        if who in cases.FLOORS:
+            found = self.floor(who)
         else:
-            argv = self.client(who, verify)
-            found = self.timed(argv, "")
-        after = self.warehouse.stats()
-        found["requests"] = after["requests_total"] - before["requests_total"]
-        found["bytes"] = after["bytes_out"] - before["bytes_out"]
-        if "rows" in found and found["rows"] != self.case.total_rows:
-            raise Out(f"read {found['rows']} rows instead of {self.case.total_rows}")
-        if verify and "sum" in found and found["sum"] != self.case.total:
-            raise Out(f"its sum is {found['sum']} instead of {self.case.total}")
+            found = self.timed(self.client(who, verify), "")
+        rows, total = self.case.total_rows, self.case.total
+        if found.get("rows", rows) != rows:
+            raise Out(f"read {found['rows']} rows instead of {rows}")
+        if verify and found.get("sum", total) != total:
+            raise Out(f"its sum is {found['sum']} instead of {total}")
         return found
 
     def timed(self, argv: list[str], text: str) -> dict[str, Any]:
-        pid = self.warehouse.pid
-        server = cpu_of(pid)
-        begin = time.monotonic()
+        """What a process answers, and what the warehouse counted meanwhile."""
+        self.warehouse.reset()
+        server = cpu_of(self.warehouse.pid)
         found = run_process(argv, text, self.env, self.seconds)
-        found["process_wall"] = time.monotonic() - begin
-        found["server_cpu"] = cpu_of(pid) - server
+        found["server_cpu"] = cpu_of(self.warehouse.pid) - server
+        counted = self.warehouse.stats()
+        storage = counted["storage"]
+        found["requests"] = counted["requests_total"]
+        found["bytes"] = counted["bytes_out"] + storage["bytes_out"]
+        found["files"] = storage["requests"]
+        found["parallel"] = storage["max_in_flight"]
+        if self.case.by == "links" and not found["files"]:
+            raise Out("asks for rows, not for links to files")
+        if self.case.by != "links" and found["files"]:
+            raise Out("asks for links to files where there are none")
         return found
 
-    def floor(self, threads: int) -> dict[str, Any]:
+    def floor(self, who: str) -> dict[str, Any]:
         links = self.case.by == "links"
-        mode = "first" if self.case.first else "links" if links else "inline"
+        mode = "first" if who == cases.FLOOR_FIRST else "links" if links else "inline"
         argv = [str(self.paths.build / "bench" / "floor"), mode]
-        argv += [] if self.case.first else [str(threads)]
+        argv += [] if mode == "first" else [str(cases.FLOORS[who])]
         argv += [] if mode == "links" else [self.warehouse.uri]
         try:
             with Plan(self.warehouse, self.case.sql, mode, links=links) as plan:

@@ -15,27 +15,15 @@ from collections.abc import Callable
 from typing import Any
 
 import cases
+import instructions
 from cases import Case
 from contest import Paths, Series
+from targets import Results, all_targets, gigabytes, middle, ratio, server_bound
 
-Results = dict[str, dict[str, Series]]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 # --- numbers ---------------------------------------------------------------------------------
-
-
-def middle(series: Series | None, field: str) -> float | None:
-    values = [one[field] for one in series.rounds if field in one] if series else []
-    return statistics.median(values) if values else None
-
-
-def of(results: Results, case: str, who: str, field: str) -> float | None:
-    return middle(results.get(case, {}).get(who), field)
-
-
-def ratio(above: float | None, below: float | None) -> float | None:
-    return above / below if above is not None and below else None
 
 
 def show(value: float | None, digits: int = 3) -> str:
@@ -48,12 +36,6 @@ def spread(series: Series, field: str, factor: float = 1, digits: int = 3) -> st
         return ""
     text = f"{statistics.median(values):.{digits}f}"
     return text + f" [{values[0]:.{digits}f}–{values[-1]:.{digits}f}]"
-
-
-def server_bound(series: Series) -> bool:
-    """Where the server worked for more than half of the time, the client was not measured."""
-    wall, server = middle(series, "wall"), middle(series, "server_cpu")
-    return wall is not None and server is not None and server > wall / 2
 
 
 # --- tables ----------------------------------------------------------------------------------
@@ -109,12 +91,7 @@ COLUMNS: list[Column] = [
 
 
 def first_field(who: str) -> str:
-    return "wall" if who == cases.FLOOR2 else "first"
-
-
-def gigabytes(series: Series | None) -> float | None:
-    found = middle(series, "bytes")
-    return None if found is None else found / 1e9
+    return "wall" if who == cases.FLOOR_FIRST else "first"
 
 
 def columns_of(case: Case) -> list[Column]:
@@ -144,70 +121,15 @@ def table(case: Case, found: dict[str, Series]) -> list[str]:
     return [title, ""] + markdown(["", *(name for name, _ in columns)], rows)
 
 
-# --- targets ---------------------------------------------------------------------------------
-
-
-def at_most(value: float | None, limit: float, digits: int = 2) -> tuple[str, str, str]:
-    met = "not measured" if value is None else "met" if value <= limit else "**not met**"
-    return show(value, digits), f"≤ {limit:g}", met
-
-
-def at_least(value: float | None, limit: float, digits: int = 2) -> tuple[str, str, str]:
-    met = "not measured" if value is None else "met" if value >= limit else "**not met**"
-    return show(value, digits), f"≥ {limit:g}", met
-
-
-def targets(results: Results) -> list[list[str]]:
-    rows = []
-
-    def add(what: str, verdict: tuple[str, str, str]) -> None:
-        rows.append([what, *verdict])
-
-    def get(case: str, field: str, who: str = cases.LAKEBEAT) -> float | None:
-        return of(results, case, who, field)
-
-    def floor(case: str, field: str) -> float | None:
-        return ratio(get(case, field), get(case, field, cases.FLOOR2))
-
-    def mib(case: str) -> float | None:
-        return ratio(get(case, "peak_kib"), 1024)
-
-    for by, way in (("inline", "inline"), ("links", "cloud fetch")):
-        for shape in ("narrow", "wide"):
-            case = f"{by}-{shape}"
-            add(f"{way} {shape}: wall ÷ floor", at_most(floor(case, "wall"), 1.2))
-            limit = 1.25 if shape == "narrow" else 1.4
-            add(f"{way} {shape}, 5 ×: CPU ÷ floor", at_most(floor(case + "-5", "cpu"), limit))
-            add(f"{way} {shape}: peak MiB", at_most(mib(case), 96, 1))
-            one, five = mib(case), mib(case + "-5")
-            more = None if one is None or five is None else five - one
-            add(f"{way} {shape}: MiB more at 5 ×", at_most(more, 10, 1))
-        first = ratio(get(f"{by}-first", "first"), get(f"{by}-first", "wall", cases.FLOOR2))
-        add(f"{way}: first rows ÷ floor", at_most(first, 1.5))
-        pause = get(f"{by}-pause", "idle_cpu")
-        add(f"{way}: CPU ms in 5 s of pause", at_most(None if pause is None else pause * 1e3, 2))
-        many = ratio(get(f"{by}-64", "rows"), get(f"{by}-64", "wall"))
-        one = ratio(get(f"{by}-one", "rows"), get(f"{by}-one", "wall"))
-        add(f"{way}: rows/s of 64 results ÷ of one", at_least(ratio(many, one), 0.9))
-        threads = get(f"{by}-64", "driver_threads")
-        extra = ratio(threads, get(f"{by}-one", "driver_threads"))
-        add(f"{way}: threads of 64 results ÷ of one", at_most(extra, 1))
-    go = ratio(get("select-1", "latency_median"), get("select-1", "latency_median", cases.GO))
-    add("SELECT 1 ÷ databricks-sql-go", at_most(go, 0.9))
-    for key, name, limit in (("numbers", "numbers", 1.5), ("text", "dates and text", 0.7)):
-        series = results.get(f"columns-{key}", {}).get(cases.LAKEBEAT)
-        rate = ratio(gigabytes(series), middle(series, "cpu"))
-        add(f"columns, {name}: GB of replies per CPU s", at_least(rate, limit))
-    return rows
-
-
 def rivals(results: Results) -> list[list[str]]:
     """How many times longer each rival takes than lakebeat from C."""
     rows = []
     for who in (cases.GO, cases.GO_ROWS, cases.CONNECTOR, cases.ADBC):
         row = [who]
         for case in ("inline-narrow", "inline-wide", "links-narrow", "links-wide"):
-            times = ratio(of(results, case, who, "wall"), of(results, case, cases.LAKEBEAT, "wall"))
+            found = results.get(case, {})
+            mine = middle(found.get(cases.LAKEBEAT), "wall")
+            times = ratio(middle(found.get(who), "wall"), mine)
             row.append("" if times is None else f"{times:.1f} ×")
         rows.append(row)
     return rows
@@ -245,7 +167,6 @@ def facts(paths: Paths, scale: float, rounds: int) -> dict[str, Any]:
     memory = int(first_of("/proc/meminfo", r"^MemTotal:\s+(\d+)") or 0)
     return {
         "lakebeat": f"{(ROOT / 'VERSION').read_text().strip()}, commit {commit}",
-        "library, stripped": f"{stripped_kib(paths.driver):.0f} KiB (at most 1024)",
         "databricks-sql-connector": importlib.metadata.version("databricks-sql-connector"),
         "databricks-sql-go": go,
         "adbc-driver-manager": importlib.metadata.version("adbc-driver-manager"),
@@ -271,22 +192,41 @@ def allocations(results: Results) -> list[list[str]]:
     return rows
 
 
-def render(chosen: list[Case], results: Results, known: dict[str, Any]) -> str:
+def counted(counts: dict[str, float | str]) -> list[list[str]]:
+    rows = []
+    for case, count in counts.items():
+        number = isinstance(count, float)
+        over = number and count > instructions.LIMITS[case]
+        text = f"{count:.1f}" if number else f"not counted: {count}"
+        limit = f"{instructions.LIMITS[case]}"
+        rows.append([case, text, limit, "**too many**" if over else "met" if number else ""])
+    return rows
+
+
+def render(
+    chosen: list[Case], results: Results, counts: dict[str, float | str], paths: Paths,
+    known: dict[str, Any],
+) -> str:  # fmt: skip
+    wanted = all_targets(results, stripped_kib(paths.driver))
+    if len(chosen) < len(cases.all_cases(1)):
+        wanted = [target for target in wanted if target.value is not None]
     lines = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", "# Benchmark", ""]
     lines += ["How to read it: [PERFORMANCE.md](../../docs/internals/PERFORMANCE.md).", ""]
     lines += markdown(["", ""], [[key, str(value)] for key, value in known.items()])
     lines += ["## Targets", ""]
-    lines += markdown(["", "measured", "target", ""], targets(results))
+    lines += markdown(["", "measured", "target", ""], [target.row for target in wanted])
     head = ["wall ÷ lakebeat's, C", "inline narrow", "inline wide", "cloud narrow", "cloud wide"]
     lines += markdown(head, rivals(results))
     lines += ["## Cases", "", "Medians with smallest and largest of the rounds.", ""]
     for case in chosen:
         lines += table(case, results[case.key])
+    lines += ["### Instructions of the driver a row", ""]
+    lines += markdown(["case", "counted", "at most", ""], counted(counts))
     lines += ["### Allocations of the driver", ""]
     lines += markdown(["case", "batches", "allocations a batch"], allocations(results))
     return "\n".join(lines).rstrip() + "\n"
 
 
 def broken(results: Results) -> bool:
-    mine = (cases.FLOOR1, cases.FLOOR2, cases.LAKEBEAT, cases.ADBC, cases.LINKED)
-    return any(found[who].out for found in results.values() for who in mine if who in found)
+    mine = {*cases.FLOORS, cases.LAKEBEAT, cases.ADBC, cases.LINKED}
+    return any(found[who].out for found in results.values() for who in mine & set(found))

@@ -6,7 +6,8 @@ results of one local warehouse, in turn.
     bench/run.py [--quick] [--scale F] [--rounds N] [--only REGEX] [--build FOLDER] [--write]
 
 Prints tables and targets; with --write also puts them into bench/results/<date>.md. Nothing
-is asserted about time: status 1 means that lakebeat or the floor could not be measured.
+is asserted about time: status 1 means that lakebeat or the floor could not be measured, or that
+the driver executes more instructions a row than it may.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import argparse
 import datetime
 import pathlib
 import re
-import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -23,31 +23,25 @@ ROOT = HERE.parent
 sys.path[:0] = [str(ROOT), str(HERE)]
 
 import cases  # noqa: E402
+import instructions  # noqa: E402
 import report  # noqa: E402
 from contest import Contest, Paths  # noqa: E402
 from warehouse.testing import Warehouse  # noqa: E402
 
 ROUNDS, QUICK_ROUNDS = 5, 2
 SECONDS, QUICK_SECONDS = 300, 60
-QUICK_SCALE = 0.1
+QUICK_SCALE = 0.05
 
 
-def warehouse_options() -> set[str]:
-    command = [sys.executable, "-m", "warehouse", "--help"]
-    text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return {name[2:].replace("-", "_") for name in re.findall(r"--[a-z][a-z-]+", text)}
-
-
-def server_of(case: cases.Case, known: set[str]) -> dict:
-    wanted = {"no_samples": True, "bench": True, **case.server}
-    wanted |= {"cloud_fetch_bytes": 0} if case.by == "links" else {"no_cloud_fetch": True}
-    return {name: value for name, value in wanted.items() if name in known}
+def server_of(case: cases.Case) -> dict:
+    found = {"no_samples": True, **case.server}
+    return found | ({"cloud_fetch_bytes": 0} if case.by == "links" else {"no_cloud_fetch": True})
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="small results, two rounds")
-    parser.add_argument("--scale", type=float, help="of the full sizes (1; --quick: 0.1)")
+    parser.add_argument("--scale", type=float, help="of the full sizes (1; --quick: 0.05)")
     parser.add_argument("--rounds", type=int, help="after the warm-up (5; --quick: 2)")
     parser.add_argument("--only", default="", help="cases whose key this regular expression finds")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
@@ -60,14 +54,17 @@ def main() -> int:
     chosen = (cases.quick_cases if args.quick else cases.all_cases)(scale)
     chosen = [case for case in chosen if re.search(args.only, case.key)]
     paths = Paths(args.build, ROOT / "build" / "bench" / "go_client")
-    known = warehouse_options()
 
-    results = {}
+    known = report.facts(paths, scale, rounds)
+    results, counts = {}, {}
     for case in chosen:
         print(f"bench: {case.title} ({case.rows:,} rows)", file=sys.stderr, flush=True)
-        with Warehouse(**server_of(case, known)) as warehouse:
-            results[case.key] = Contest(warehouse, case, paths, seconds).run(rounds)
-    text = report.render(chosen, results, report.facts(paths, scale, rounds))
+        with Warehouse(**server_of(case)) as warehouse:
+            contest = Contest(warehouse, case, paths, seconds)
+            results[case.key] = contest.run(rounds)
+            if case.key in instructions.LIMITS:
+                counts[case.key] = instructions.counted(contest)
+    text = report.render(chosen, results, counts, paths, known)
     print(text)
     if args.write:
         folder = HERE / "results"
@@ -75,7 +72,7 @@ def main() -> int:
         path = folder / f"{datetime.date.today().isoformat()}.md"
         path.write_text(text, encoding="utf-8")
         print(f"bench: written to {path.relative_to(ROOT)}", file=sys.stderr)
-    return 1 if report.broken(results) else 0
+    return 1 if report.broken(results) or instructions.too_many(counts) else 0
 
 
 if __name__ == "__main__":

@@ -182,6 +182,7 @@ func main() {
 		log.Fatal("usage: client batches|rows [-sum] [-repeat N] [-cloud] URI SQL")
 	}
 	mode, uri, query := os.Args[1], flag.Arg(0), flag.Arg(1)
+	log.SetFlags(0)
 	_ = logger.SetLogLevel("disabled")
 	db := connect(uri, *cloud)
 	conn, err := db.Conn(context.Background())
