@@ -142,6 +142,22 @@ def behaviour(scale: float) -> list[Case]:
     return found
 
 
+#: Rows of a batch, as few as a server ever sends, and as many as are usual.
+FEW_ROWS, USUAL_ROWS = 500, 20_000
+
+
+def batches(scale: float) -> list[Case]:
+    count = size(2_000_000, scale)
+    found = []
+    for by, way in (("inline", "inline"), ("links", "cloud fetch")):
+        for rows in (FEW_ROWS, USUAL_ROWS):
+            title = f"{way}, narrow, batches of {rows:,} rows"
+            server = {"batch_rows": rows}
+            key, who = f"{by}-batches-{rows}", [FLOOR2, LAKEBEAT, ADBC]
+            found.append(Case(key, title, narrow(count), count, who, by, server))
+    return found
+
+
 #: The far side of an ocean: every request waits so long, each connection has so much.
 FAR_MS, FAR_BYTES = 40, 20_000_000
 
@@ -160,7 +176,8 @@ def far(scale: float) -> list[Case]:
 
 
 def all_cases(scale: float) -> list[Case]:
-    return large(scale) + columns(scale) + small(scale) + behaviour(scale) + far(scale)
+    makers = (large, columns, small, behaviour, batches, far)
+    return [case for make in makers for case in make(scale)]
 
 
 def quick_cases(scale: float) -> list[Case]:

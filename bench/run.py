@@ -34,7 +34,7 @@ QUICK_SCALE = 0.05
 
 
 def server_of(case: cases.Case) -> dict:
-    found = {"no_samples": True, **case.server}
+    found = {"bench": True, "no_samples": True, **case.server}
     return found | ({"cloud_fetch_bytes": 0} if case.by == "links" else {"no_cloud_fetch": True})
 
 

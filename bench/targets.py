@@ -125,6 +125,11 @@ def all_targets(found: Results, library_kib: float) -> list[Target]:
         floor = results.get(first, "wall", cases.FLOOR_FIRST)
         soon = ratio(results.get(first, "first"), floor)
         targets.append(Target(f"{way}: first rows ÷ floor", soon, 1.5))
+        few, usual = (f"{by}-batches-{n}" for n in (cases.FEW_ROWS, cases.USUAL_ROWS))
+        for who in (cases.LAKEBEAT, cases.ADBC):
+            more = ratio(results.get(few, "cpu", who), results.get(usual, "cpu", who))
+            what = f"{way}, {who}: CPU with batches of 500 rows ÷ of 20,000"
+            targets.append(Target(what, more, 1.2))
         idle = ratio(results.get(f"{by}-pause", "idle_cpu"), 1e-3)
         targets.append(Target(f"{way}: CPU ms in 5 s of pause", idle, 2))
         speed = ratio(results.rate(many), results.rate(one))
