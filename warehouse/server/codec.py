@@ -386,6 +386,8 @@ def encode_exception(name: str, seqid: int, kind: int, message: str) -> list[byt
 
 def cut_seqid(data: bytes) -> tuple[bytes, bytes, int]:
     """A message without its sequence id, that id, and where it stands."""
+    if len(data) < 12:
+        raise CodecError("no message")
     at = 8 + _I32.unpack_from(data, 4)[0]
     return data[:at] + data[at + 4 :], data[at : at + 4], at
 

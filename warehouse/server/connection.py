@@ -34,6 +34,9 @@ class Connection(_Base):  # type: ignore[misc, valid-type]
         self.number = next(_numbers)
         self.requests = 0
         self.lost = asyncio.Event()
+        #: The HTTP head of the request that is being answered, in bench mode.
+        self.head = b""
+        self._begun = b""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -48,6 +51,28 @@ class Connection(_Base):  # type: ignore[misc, valid-type]
         if self.warehouse is not None:
             self.warehouse.connection_lost(self)
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        bench = self.warehouse.bench if self.warehouse is not None else None
+        if bench is None:
+            super().data_received(data)
+            return
+        if self._begun:
+            data, self._begun = self._begun + data, b""
+        if self.cycle is None or self.cycle.response_complete:
+            answer = bench.quick(self, data)
+            if answer:
+                self._unset_keepalive_if_required()
+                self.transport.write(answer)
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
+                return
+            if answer == b"":
+                self._begun = data
+                return
+            self.head = data[: data.find(b"\r\n\r\n") + 4]
+        super().data_received(data)
 
     # -- what the faults need --
 
@@ -81,6 +106,8 @@ class Connection(_Base):  # type: ignore[misc, valid-type]
 class StorageListener:
     """What ``Connection`` tells about connections to the storage."""
 
+    bench = None
+
     def __init__(self, warehouse: Any):
         self.wh = warehouse
         self._open: set[Connection] = set()
@@ -109,6 +136,7 @@ class Listener:
 
     def __init__(self, warehouse: Any):
         self.wh = warehouse
+        self.bench = warehouse.bench
 
     def connection_made(self, connection: Connection) -> None:
         from .faults import Event

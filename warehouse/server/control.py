@@ -320,6 +320,8 @@ class Control:
             self.wh.options.change(body)
         except ValueError as error:
             raise Refusal(400, str(error)) from None
+        if self.wh.bench is not None:
+            self.wh.bench.forget_heads()
         return await self._settings(None, {}, query)
 
     async def _reset(self, _rest: Any, body: dict, _query: dict) -> Any:

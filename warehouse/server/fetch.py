@@ -113,11 +113,11 @@ class Fetcher:
             op.cursor = self._start(op, req, 0)
         op.page_start = op.cursor
         more = personality.databricks and op.store.more_after(op.cursor)
-        return t.TFetchResultsResp(
-            status=replies.ok(),
-            hasMoreRows=more,
-            results=self._rows(op, op.cursor, [], None),
-        )
+        if self.comes_as_links(op, op.cursor):
+            results = t.TRowSet(startRowOffset=op.cursor, rows=[], resultLinks=[])
+        else:
+            results = self._rows(op, op.cursor, [], None)
+        return t.TFetchResultsResp(status=replies.ok(), hasMoreRows=more, results=results)
 
     async def page(
         self,

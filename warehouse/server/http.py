@@ -46,8 +46,6 @@ log = logging.getLogger("warehouse.http")
 MOST_BODY = 64 << 20
 #: Bodies larger than this are decoded on a worker thread.
 LARGE_BODY = 256 << 10
-#: In bench mode, replies to longer requests are not kept.
-MOST_KNOWN = 64 << 10
 #: Replies up to this size are handed over in one piece: a probe costs fewer calls.
 JOINED_BYTES = 64 << 10
 PIECE_BYTES = 1 << 20
@@ -326,12 +324,11 @@ class App:
     def _known(self, exchange: Exchange) -> Reply | None:
         """In bench mode, the reply that the same request got before."""
         wh, entry = self.wh, exchange.entry
-        if wh.bench is None or wh.faults.active or not MOST_KNOWN > len(exchange.body) > 32:
-            return None
-        request, seqid, _ = codec.cut_seqid(exchange.body)
-        found = wh.bench.reply(request, seqid)
+        found = wh.bench.reply(exchange.body) if wh.bench is not None else None
         if found is None:
             return None
+        head = exchange.connection.head
+        wh.bench.learn(head, exchange.headers, exchange.scope["path"])
         data, entry.operation = found
         entry.rpc = "ExecuteStatement"
         wh.stats.arrived(entry)
@@ -344,9 +341,7 @@ class App:
         if direct is None or direct.closeOperation is None or call.op is None:
             return
         if len(chunks) == 1 and call.spoil.nothing and not exchange.faults:
-            request, _, _ = codec.cut_seqid(exchange.body)
-            _, _, at = codec.cut_seqid(chunks[0])
-            bench.keep_reply(request, call.op, chunks[0], at)
+            bench.keep_reply(exchange.body, call.op, chunks[0])
 
     async def _process(self, exchange: Exchange) -> Reply:
         call = exchange.call

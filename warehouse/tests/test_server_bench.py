@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bench mode: the same query is run and encoded once, and everything else stays true."""
 
+import re
+import socket
+
 import pytest
 from databricks.sql.thrift_api.TCLIService import ttypes as t
 
@@ -180,6 +183,80 @@ def test_a_kept_reply_needs_the_token(w, c):
     with pytest.raises(HttpError) as caught:
         direct(c, "SELECT 3")
     assert caught.value.status == 401
+
+
+def raw_request(w, c, sql):
+    req = t.TExecuteStatementReq(
+        sessionHandle=c.session,
+        statement=sql,
+        runAsync=True,
+        canReadArrowResult=True,
+        getDirectResults=t.TSparkGetDirectResults(10),
+    )
+    body = c.encode("ExecuteStatement", req)
+    head = (
+        f"POST {w.http_path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {w.token}\r\n"
+        f"Content-Length: {len(body)}\r\nUser-Agent: raw\r\n\r\n"
+    )
+    return head.encode(), body
+
+
+def answered(connection):
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(1 << 16)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(re.search(rb"content-length: (\d+)", head).group(1))
+    while len(body) < length:
+        body += connection.recv(1 << 16)
+    return head, body
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, None])
+def test_requests_that_come_in_pieces(w, c, cut):
+    head, body = raw_request(w, c, "SELECT 5")
+    with socket.create_connection((w.host, w.port), timeout=10) as connection:
+        seen = []
+        for number in range(6):
+            whole = head + body
+            at = len(whole) if number % 2 == 0 else len(head) + cut if cut is not None else 30
+            connection.sendall(whole[:at])
+            if at < len(whole):
+                w.stats()
+                connection.sendall(whole[at:])
+            seen.append(answered(connection))
+    assert all(found.startswith(b"HTTP/1.1 200 ") for found, _ in seen)
+    assert len({len(reply) for _, reply in seen}) == 1
+    assert len({reply for _, reply in seen}) == 6
+    log = w.requests(rpc="ExecuteStatement")
+    assert len(log) == 6 and {entry["user_agent"] for entry in log} == {"raw"}
+    assert {entry["bytes_in"] for entry in log} == {len(body)}
+
+
+def test_two_requests_at_once(w, c):
+    head, body = raw_request(w, c, "SELECT 6")
+    with socket.create_connection((w.host, w.port), timeout=10) as connection:
+        for _ in range(3):
+            connection.sendall(head + body)
+            answered(connection)
+        connection.sendall((head + body) * 2)
+        data = b""
+        while data.count(b"HTTP/1.1 200") < 2 or len(data) < 2 * len(body):
+            data += connection.recv(1 << 16)
+    assert w.stats()["requests"]["ExecuteStatement"] == 5
+
+
+def test_a_token_that_was_changed_is_noticed(w, c):
+    head, body = raw_request(w, c, "SELECT 7")
+    with socket.create_connection((w.host, w.port), timeout=10) as connection:
+        for _ in range(3):
+            connection.sendall(head + body)
+            assert answered(connection)[0].startswith(b"HTTP/1.1 200")
+        old = w.token
+        w.settings(token="another")
+        connection.sendall(head + body)
+        assert answered(connection)[0].startswith(b"HTTP/1.1 401")
+        w.settings(token=old)
 
 
 def test_faults_are_met_all_the_same(w, c):

@@ -88,6 +88,17 @@ def test_a_page_ends_after_its_files_or_bytes(w, c):
     assert len(c.fetch(handle, maxBytes=1).results.resultLinks) == 1
 
 
+def test_a_fetch_of_no_rows_gives_no_links_and_moves_nothing(w, c):
+    handle = run(c)
+    c.fetch(handle)
+    page = c.fetch(handle, 0)
+    assert page.results.resultLinks == [] and page.hasMoreRows is True
+    assert page.results.arrowBatches is None
+    found = c.fetch(handle).results
+    assert found.startRowOffset == page.results.startRowOffset > 0
+    assert w.stats()["storage"]["links_issued"] == 6
+
+
 def test_what_a_link_says_is_so(w, c):
     before = time.time() * 1000
     handle = run(c)
