@@ -559,21 +559,21 @@ static void test_options_that_databases_share(void **state) {
   ok(first.driver.DatabaseInit(&first.db, &first.error), &first.error);
   struct lb_io *io = lb_adbc_of_database(&first.db)->io;
   assert_false(lb_log_enabled(lb_io_log(io), LB_LOG_ERROR));
-  assert_int_equal(atomic_load(&lb_io_budget(io)->limit_bytes), 1000);
+  assert_int_equal(lb_budget_limit(lb_io_budget(io)), 1000);
 
   ok(second.driver.DatabaseInit(&second.db, &second.error), &second.error);
   db_set(&second, "databricks.log_level", "error");
   db_set(&second, "databricks.memory_budget_bytes", "2000");
   assert_true(lb_log_enabled(lb_io_log(io), LB_LOG_ERROR));
-  assert_int_equal(atomic_load(&lb_io_budget(io)->limit_bytes), 2000);
+  assert_int_equal(lb_budget_limit(lb_io_budget(io)), 2000);
 
   db_set(&first, "databricks.heartbeat.interval_seconds", "9");
   db_set(&first, "databricks.session_conf.a", "1");
   assert_true(lb_log_enabled(lb_io_log(io), LB_LOG_ERROR));
-  assert_int_equal(atomic_load(&lb_io_budget(io)->limit_bytes), 2000);
+  assert_int_equal(lb_budget_limit(lb_io_budget(io)), 2000);
   db_set(&first, "databricks.memory_budget_bytes", "3000");
   assert_true(lb_log_enabled(lb_io_log(io), LB_LOG_ERROR));
-  assert_int_equal(atomic_load(&lb_io_budget(io)->limit_bytes), 3000);
+  assert_int_equal(lb_budget_limit(lb_io_budget(io)), 3000);
   session_release(&first);
   session_release(&second);
 }

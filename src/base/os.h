@@ -18,6 +18,8 @@ bool lb_os_random_bytes(void *dst, size_t len);
  */
 const char *lb_os_getenv(const char *name);
 int64_t lb_os_pid(void);
+/* Processors that this process may run on, at least 1. */
+int32_t lb_os_processors(void);
 /* What the system says of an errno value, in English ("No such file or directory"). */
 void lb_os_error_text(int code, char *out, size_t cap);
 /* Makes an error of an errno value: out of memory for ENOMEM, else LB_INTERNAL. what was

@@ -4,6 +4,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,14 @@ bool lb_os_random_bytes(void *dst, size_t len) {
 const char *lb_os_getenv(const char *name) { return getenv(name); }
 
 int64_t lb_os_pid(void) { return getpid(); }
+
+int32_t lb_os_processors(void) {
+  cpu_set_t allowed; /* fails where there are more than it has bits for: 1,024 */
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
+    return LB_MAX((int32_t)CPU_COUNT(&allowed), 1);
+  }
+  return (int32_t)LB_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
+}
 
 void lb_os_error_text(int code, char *out, size_t cap) {
   const char *text = strerrordesc_np(code);

@@ -75,6 +75,7 @@ static void wait_for_thread(struct lb_io *io) LB_EXCLUDES(process.mu) {
   if (timeout_ms < 0) timeout_ms = CLOSE_TIMEOUT_MS;
   lb_loop_stop(io, LB_IO_STOP_GENTLE, lb_ms_add(lb_io_now_ms(io), timeout_ms));
   lb_os_thread_join(&io->thread);
+  (void)lb_workers_stop(io->workers, LB_NEVER_MS);
 }
 
 static void at_exit(void) {
@@ -94,7 +95,9 @@ static void at_exit(void) {
   lb_mutex_unlock(&process.mu);
   if (io == NULL) return;
   lb_loop_stop(io, LB_IO_STOP_NOW, deadline_ms);
-  (void)lb_os_thread_join_until(&io->thread, deadline_ms);
+  if (lb_os_thread_join_until(&io->thread, deadline_ms)) {
+    (void)lb_workers_stop(io->workers, deadline_ms);
+  }
   lb_mutex_lock(&process.mu);
   process.state = EXITED;
   lb_cond_broadcast(&process.cond);
@@ -207,6 +210,7 @@ void lb_io_test_destroy(struct lb_io *io, int64_t close_timeout_ms) {
   lb_loop_stop(io, close_timeout_ms > 0 ? LB_IO_STOP_GENTLE : LB_IO_STOP_NOW,
                deadline_ms);
   lb_os_thread_join(&io->thread);
+  (void)lb_workers_stop(io->workers, LB_NEVER_MS);
   lb_loop_destroy(io);
 }
 

@@ -21,6 +21,7 @@
 #include "base/random.h"
 
 struct lb_io;
+struct lb_pool;
 
 /* Fails when the libcurl found at run time is too old or lacks THREADSAFE/ASYNCHDNS, or
  * when no thread or memory can be had. */
@@ -38,6 +39,9 @@ void lb_io_set_close_timeout(struct lb_io *io, int64_t close_timeout_ms);
 bool lb_io_inherited(const struct lb_io *io);
 bool lb_io_on_thread(const struct lb_io *io);
 struct lb_log *lb_io_log(struct lb_io *io);
+/* The process's large blocks of memory; what of them is idle for a while is freed as long
+ * as the I/O thread runs. Retain it to keep it longer than a use of io. Any thread. */
+struct lb_pool *lb_io_pool(struct lb_io *io);
 int64_t lb_io_now_ms(const struct lb_io *io); /* any thread */
 /* I/O thread only. */
 const struct lb_random *lb_io_random(struct lb_io *io);

@@ -11,8 +11,10 @@
 #include "base/heap.h"
 #include "base/mutex.h"
 #include "base/os.h"
-#include "io/budget.h"
+#include "base/pool.h"
+#include "io/budget_internal.h"
 #include "io/io.h"
+#include "io/workers.h"
 
 enum lb_io_stop {
   LB_IO_RUN,
@@ -34,9 +36,13 @@ struct lb_io {
   struct lb_io *inherited; /* a parent process's object: kept reachable, never touched */
   atomic_llong close_timeout_ms; /* -1: nobody has set one */
   struct lb_budget budget;
+  struct lb_workers *workers;
+  struct lb_pool *pool;
+  struct lb_io_task pool_warmed;
 
   struct {
     struct lb_heap timers;
+    struct lb_timer pool_trim; /* while the pool is warm */
     int timer_fd;
     int64_t armed_ms; /* what timer_fd is set to */
     int64_t now_ms;   /* of this round of the loop */
@@ -70,7 +76,13 @@ enum lb_status lb_loop_create(const struct lb_clock *clock,
 /* Any thread. A gentle stop may be followed by an immediate one, not the other way round.
  */
 void lb_loop_stop(struct lb_io *io, enum lb_io_stop stop, int64_t deadline_ms);
-/* After the thread was joined. */
+/* After the thread has ended: the workers run what is left and end too. False when they
+ * have not by deadline_ms. */
+bool lb_workers_stop(struct lb_workers *workers, int64_t deadline_ms);
+enum lb_status lb_workers_create(struct lb_workers **out,
+                                 struct lb_error *err) LB_MUST_USE;
+void lb_workers_destroy(struct lb_workers *workers); /* NULL is a no-op */
+/* After the thread was joined and the workers stopped. */
 void lb_loop_destroy(struct lb_io *io);
 /* The time of this round; I/O thread. */
 static inline int64_t lb_loop_now_ms(const struct lb_io *io) { return io->owned.now_ms; }

@@ -8,7 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "io/budget.h"
+#include "base/pool.h"
+
 #include <io_rig.h>
 
 /* ThreadSanitizer does not know how to start a thread in a forked child. */
@@ -286,17 +287,34 @@ static void test_tasks_before_the_end_come_before_the_service_learns_of_it(void 
   assert_int_equal(service.order_at_stopping, 1);
 }
 
-static void test_budget(void **state) {
+/* Idle blocks go as time goes by, and no timer runs while there are none. */
+static void test_pool(void **state) {
   (void)state;
   struct rig rig;
+  struct lb_error err = LB_ERROR_INIT;
+  struct lb_block *block = NULL, *kept = NULL;
   rig_init(&rig);
-  struct lb_budget *budget = lb_io_budget(rig.io);
-  assert_true(lb_budget_take(budget, INT64_C(64) << 20));
-  assert_false(lb_budget_take(budget, 1));
-  lb_budget_return(budget, INT64_C(64) << 20);
-  assert_true(lb_budget_take(budget, 1));
-  lb_budget_return(budget, 1);
+  struct lb_pool *pool = lb_io_pool(rig.io);
+  for (int round = 0; round < 2; round++) {
+    LB_TEST_OK(lb_pool_take(pool, LB_BLOCK_INPUT, 1, &block, &err), &err);
+    lb_io_test_round(rig.io);
+    lb_block_release(block);
+    assert_true(lb_pool_stats(pool).idle_bytes > 0);
+    rig_advance(&rig, LB_POOL_IDLE_MS - 1);
+    assert_true(lb_pool_stats(pool).idle_bytes > 0);
+    for (int i = 0; i < 3; i++) rig_advance(&rig, LB_POOL_IDLE_MS);
+    assert_int_equal(lb_pool_stats(pool).idle_bytes, 0);
+    assert_int_equal(lb_pool_stats(pool).fresh, round + 1);
+    assert_int_equal(rig_next_due_ms(rig.io), LB_NEVER_MS);
+  }
+  /* What is still lent outlives the thread, and what is idle does not. */
+  LB_TEST_OK(lb_pool_take(pool, LB_BLOCK_INPUT, 1, &kept, &err), &err);
+  LB_TEST_OK(lb_pool_take(pool, LB_BLOCK_SLAB, 1, &block, &err), &err);
+  lb_block_release(block);
   rig_reset(&rig);
+  assert_int_equal(lb_pool_stats(kept->pool).idle_bytes, 0);
+  kept->data[0] = 1;
+  lb_block_release(kept);
 }
 
 /* A close that is pending holds the end; anything else is dropped with LB_CANCELLED. */
@@ -684,7 +702,7 @@ int main(int argc, char **argv) {
       LB_TEST(test_real_timer_wakes_the_loop),
       LB_TEST(test_end_fires_timers_and_ends_the_service),
       LB_TEST(test_tasks_before_the_end_come_before_the_service_learns_of_it),
-      LB_TEST(test_budget),
+      LB_TEST(test_pool),
       LB_TEST(test_end_waits_for_closes_only),
       LB_TEST(test_end_does_not_wait_for_ever),
       LB_TEST(test_end_waits_for_a_chain),

@@ -18,9 +18,6 @@
 #include "io/host.h"
 #include "io/transfer.h"
 
-/* Bytes fetched ahead of their readers, unless an option says otherwise: a few large
- * pages. */
-#define BUDGET_BYTES (INT64_C(64) << 20)
 /* Longest sleep; a bound on what a lost wake-up could cost. */
 #define SLEEP_MAX_MS 60000
 /* Pause after curl_multi_poll failed, which it does when memory is short. */
@@ -169,6 +166,7 @@ static void end(struct lb_io *io) {
   io->owned.service = NULL;
   if (service != NULL && service->destroy != NULL) service->destroy(service);
   lb_hosts_reset(io);
+  lb_pool_close(io->pool);
   curl_multi_cleanup(io->multi);
   curl_share_cleanup(io->share);
   io->multi = NULL;
@@ -265,8 +263,6 @@ void lb_io_set_service(struct lb_io *io, struct lb_io_service *service) {
   if (io->owned.stopping && service->stopping != NULL) service->stopping(service, io);
 }
 
-struct lb_budget *lb_io_budget(struct lb_io *io) { return &io->budget; }
-
 enum lb_status lb_timer_set(struct lb_io *io, struct lb_timer *timer, int64_t due_ms,
                             struct lb_error *err) {
   LB_ASSERT(lb_io_on_thread(io));
@@ -286,6 +282,8 @@ void lb_timer_cancel(struct lb_io *io, struct lb_timer *timer) {
 }
 
 bool lb_io_on_thread(const struct lb_io *io) { return current_io == io; }
+
+struct lb_pool *lb_io_pool(struct lb_io *io) { return io->pool; }
 
 struct lb_log *lb_io_log(struct lb_io *io) { return &io->log; }
 
@@ -339,8 +337,7 @@ static void init_fields(struct lb_io *io, const struct lb_clock *clock,
     io->random = lb_random_from(&io->random_state);
   }
   atomic_init(&io->close_timeout_ms, -1);
-  atomic_init(&io->budget.limit_bytes, BUDGET_BYTES);
-  atomic_init(&io->budget.used_bytes, 0);
+  lb_budget_init(&io->budget);
   lb_heap_init(&io->owned.timers, LB_MEM_IO);
   io->owned.timer_fd = -1;
   io->owned.armed_ms = LB_NEVER_MS;
@@ -356,9 +353,44 @@ static void init_synced(struct lb_io *io) LB_NO_TSA {
   io->synced.stop_deadline_ms = LB_NEVER_MS;
 }
 
+/* The timer is always in the heap but while it fires, so only the end can refuse it. */
+static void set_pool_trim(struct lb_io *io, int64_t due_ms) {
+  enum lb_status status = lb_timer_set(io, &io->owned.pool_trim, due_ms, NULL);
+  LB_ASSERT(status == LB_OK || io->owned.draining);
+  (void)status;
+}
+
+static void trim_pool(struct lb_timer *timer, struct lb_io *io, int64_t now_ms) {
+  bool again = lb_pool_trim(io->pool, now_ms);
+  (void)timer;
+  set_pool_trim(io, again ? lb_ms_add(now_ms, LB_POOL_IDLE_MS) : LB_NEVER_MS);
+}
+
+static void run_pool_warmed(struct lb_io_task *task, struct lb_io *io) {
+  (void)task;
+  set_pool_trim(io, lb_ms_add(io->owned.now_ms, LB_POOL_IDLE_MS));
+}
+
+/* Once until the pool is cold again, so the task is not on its way already. */
+static void on_pool_warm(void *ctx) {
+  struct lb_io *io = ctx;
+  lb_io_post(io, &io->pool_warmed);
+}
+
+static enum lb_status make_pool(struct lb_io *io, struct lb_error *err) {
+  LB_TRY(lb_pool_create(&io->pool, err));
+  io->pool_warmed.run = run_pool_warmed;
+  lb_list_init(&io->pool_warmed.node);
+  lb_timer_init(&io->owned.pool_trim, trim_pool);
+  lb_pool_on_warm(io->pool, on_pool_warm, io);
+  return lb_heap_insert(&io->owned.timers, &io->owned.pool_trim.node, LB_NEVER_MS, err);
+}
+
 static enum lb_status start_thread(struct lb_io *io, struct lb_error *err) {
   LB_TRY(lb_log_init_env(&io->log, err));
   LB_TRY(make_curl(io, err));
+  LB_TRY(make_pool(io, err));
+  LB_TRY(lb_workers_create(&io->workers, err));
   io->owned.timer_fd = lb_os_timer_open();
   if (io->owned.timer_fd < 0) {
     return lb_error_set(err, LB_INTERNAL,
@@ -373,7 +405,8 @@ static void destroy_fields(struct lb_io *io) {
   if (io->share != NULL) curl_share_cleanup(io->share);
   if (io->owned.timer_fd >= 0) lb_os_close(io->owned.timer_fd);
   lb_log_reset(&io->log);
-  lb_log_reset(&io->log);
+  lb_pool_release(io->pool);
+  lb_workers_destroy(io->workers);
   lb_heap_reset(&io->owned.timers);
 }
 

@@ -69,6 +69,25 @@ static inline void rig_advance(struct rig *rig, int64_t step_ms) {
   lb_io_test_round(rig->io);
 }
 
+struct rig_due {
+  struct lb_io_task task;
+  int64_t due_ms;
+};
+
+static inline void rig_read_due(struct lb_io_task *task, struct lb_io *io) {
+  const struct lb_heap_node *min = lb_heap_min(&io->owned.timers);
+  LB_CONTAINER_OF(task, struct rig_due, task)->due_ms =
+      min != NULL ? min->key : LB_NEVER_MS;
+}
+
+/* When the next timer fires. */
+static inline int64_t rig_next_due_ms(struct lb_io *io) {
+  struct rig_due due = {.task.run = rig_read_due};
+  lb_list_init(&due.task.node);
+  lb_io_run(io, &due.task);
+  return due.due_ms;
+}
+
 /* Replaces the endpoint by one with the present options. */
 static inline void rig_reconnect(struct rig *rig) {
   struct lb_error err = LB_ERROR_INIT;
