@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -241,8 +242,24 @@ static void test_exit_handler_runs(void **state) {
   assert_string_equal(said, "bye\n");
 }
 
-LB_TEST_MAIN(LB_TEST(test_random_bytes), LB_TEST(test_environment_and_pid),
-             LB_TEST(test_error_texts), LB_TEST(test_refusals_become_errors),
+/* Those that this thread may use, not those of the machine. */
+static void test_processors(void **state) {
+  (void)state;
+  cpu_set_t before, one;
+  assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+  assert_int_equal(lb_os_processors(), CPU_COUNT(&before));
+  size_t first = 0;
+  while (!CPU_ISSET(first, &before)) first++;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+  assert_int_equal(lb_os_processors(), 1);
+  assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
+LB_TEST_MAIN(LB_TEST(test_random_bytes), LB_TEST(test_processors),
+             LB_TEST(test_environment_and_pid), LB_TEST(test_error_texts),
+             LB_TEST(test_refusals_become_errors),
              LB_TEST(test_thread_handles_no_signal_of_the_host),
              LB_TEST(test_thread_has_its_name), LB_TEST(test_join_with_a_deadline),
              LB_TEST(test_timer), LB_TEST(test_sockets_are_closed_on_exec),
