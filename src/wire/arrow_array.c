@@ -35,6 +35,26 @@ enum lb_status lb_arrow_body_create(size_t cap, size_t phase, struct lb_arrow_bo
   return LB_OK;
 }
 
+enum lb_status lb_arrow_body_take(struct lb_pool *pool, size_t at_least, size_t phase,
+                                  struct lb_arrow_body **out, struct lb_error *err) {
+  size_t total;
+  if (!lb_size_add(at_least, phase + TAIL_BYTES, &total)) {
+    return lb_error_oom(err, "an Arrow buffer");
+  }
+  struct lb_arrow_body *body = lb_alloc_zero(LB_MEM_ARROW, sizeof(*body));
+  if (body == NULL) return lb_error_oom(err, "an Arrow buffer");
+  enum lb_status status = lb_pool_take(pool, LB_BLOCK_SLAB, total, &body->block, err);
+  if (status != LB_OK) {
+    lb_free(body);
+    return status;
+  }
+  body->refs = 1;
+  body->data = body->block->data + phase;
+  body->cap = body->block->cap - phase - TAIL_BYTES;
+  *out = body;
+  return LB_OK;
+}
+
 void lb_arrow_body_trim(struct lb_arrow_body **body, size_t len) {
   LB_ASSERT(len <= (*body)->cap);
   (*body)->len = len;
@@ -50,7 +70,9 @@ void lb_arrow_body_trim(struct lb_arrow_body **body, size_t len) {
 }
 
 void lb_arrow_body_release(struct lb_arrow_body *body) {
-  if (body != NULL && drop(&body->refs)) lb_free(body);
+  if (body == NULL || !drop(&body->refs)) return;
+  lb_block_release(body->block);
+  lb_free(body);
 }
 
 /* The block of a tree. A child may outlive its parent (consumers may move it out), so the
