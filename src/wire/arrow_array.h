@@ -27,7 +27,7 @@ struct lb_arrow_body {
 /* Room for cap bytes that starts `phase` bytes behind a 64-byte boundary; len is 0. */
 enum lb_status lb_arrow_body_create(size_t cap, size_t phase, struct lb_arrow_body **out,
                                     struct lb_error *err) LB_MUST_USE;
-/* The same in a block of the pool of at least so many bytes; cap is what the block has. */
+/* The same in a block of the pool, of at least so many bytes: cap is what that has. */
 enum lb_status lb_arrow_body_take(struct lb_pool *pool, size_t at_least, size_t phase,
                                   struct lb_arrow_body **out,
                                   struct lb_error *err) LB_MUST_USE;

@@ -211,40 +211,76 @@ static enum lb_status check_header(struct lb_arrow_message *message, uint8_t typ
 }
 
 /* The prefix: 0xFFFFFFFF, i32 size of the metadata, which is padded to 8 bytes. */
-static enum lb_status read_prefix(const uint8_t *at, size_t left,
-                                  struct lb_arrow_message *out, struct lb_error *err) {
-  if (left < PREFIX_BYTES || load_u32(at) != CONTINUATION) {
+static enum lb_status read_prefix(const uint8_t *at, size_t *head_bytes,
+                                  struct lb_error *err) {
+  if (load_u32(at) != CONTINUATION) {
     return malformed(err, "no message where one should begin");
   }
   size_t bytes = load_u32(at + 4);
-  if (bytes > left - PREFIX_BYTES || bytes > INT32_MAX || bytes % 8 != 0) {
+  if (bytes > INT32_MAX || bytes % 8 != 0) {
     return lb_error_set(err, LB_PROTOCOL,
-                        "malformed Arrow data: a message header of %zu bytes where %zu "
-                        "are left",
-                        bytes, left - PREFIX_BYTES);
+                        "malformed Arrow data: a message header of %zu bytes", bytes);
   }
-  *out = (struct lb_arrow_message){.head = at, .head_bytes = PREFIX_BYTES + bytes};
+  *head_bytes = PREFIX_BYTES + bytes;
+  return LB_OK;
+}
+
+/* What a message header says: kind, the table of that kind, bytes of the body. */
+static enum lb_status read_root(const uint8_t *head, size_t head_bytes, uint8_t *type,
+                                struct lb_fb_table *header, int64_t *body,
+                                struct lb_error *err) {
+  struct lb_fb_table root;
+  if (!lb_fb_root(head + PREFIX_BYTES, head_bytes - PREFIX_BYTES, &root) ||
+      !lb_fb_u8(&root, MESSAGE_HEADER_TYPE, 0, type) ||
+      !lb_fb_table(&root, MESSAGE_HEADER, header) ||
+      !lb_fb_i64(&root, MESSAGE_BODY_LENGTH, 0, body)) {
+    return malformed(err, "broken message header");
+  }
+  return LB_OK;
+}
+
+enum lb_status lb_arrow_message_measure(const uint8_t *data, size_t len, size_t *bytes,
+                                        size_t *head_bytes, struct lb_error *err) {
+  struct lb_fb_table header;
+  uint8_t type;
+  int64_t body;
+  size_t head = 0;
+  *bytes = PREFIX_BYTES;
+  *head_bytes = 0;
+  if (len < PREFIX_BYTES) return LB_OK;
+  LB_TRY(read_prefix(data, &head, err));
+  *bytes = *head_bytes = head;
+  if (len < head || head == PREFIX_BYTES) return LB_OK;
+  LB_TRY(read_root(data, head, &type, &header, &body, err));
+  if (body < 0 || body > LB_ARROW_MAX_MESSAGE_BYTES) {
+    return lb_error_set(err, LB_PROTOCOL,
+                        "malformed Arrow data: a message body of %" PRId64 " bytes",
+                        body);
+  }
+  *bytes = head + (size_t)body;
   return LB_OK;
 }
 
 enum lb_status lb_arrow_message_next(const uint8_t *data, size_t len, size_t *pos,
                                      struct lb_arrow_message *out, struct lb_error *err) {
-  struct lb_arrow_message found = {0};
-  LB_TRY(read_prefix(data + *pos, len - *pos, &found, err));
+  struct lb_arrow_message found = {.head = data + *pos};
+  size_t left = len - *pos;
+  if (left < PREFIX_BYTES) return malformed(err, "no message where one should begin");
+  LB_TRY(read_prefix(found.head, &found.head_bytes, err));
+  if (found.head_bytes > left) {
+    return lb_error_set(err, LB_PROTOCOL,
+                        "malformed Arrow data: a message header of %zu bytes where %zu "
+                        "are left",
+                        found.head_bytes - PREFIX_BYTES, left - PREFIX_BYTES);
+  }
   size_t next = *pos + found.head_bytes;
   if (found.head_bytes == PREFIX_BYTES) {
     found.kind = LB_ARROW_MESSAGE_EOS;
   } else {
-    struct lb_fb_table root;
     struct lb_fb_table header;
     uint8_t type;
     int64_t body;
-    if (!lb_fb_root(found.head + PREFIX_BYTES, found.head_bytes - PREFIX_BYTES, &root) ||
-        !lb_fb_u8(&root, MESSAGE_HEADER_TYPE, 0, &type) ||
-        !lb_fb_table(&root, MESSAGE_HEADER, &header) ||
-        !lb_fb_i64(&root, MESSAGE_BODY_LENGTH, 0, &body)) {
-      return malformed(err, "broken message header");
-    }
+    LB_TRY(read_root(found.head, found.head_bytes, &type, &header, &body, err));
     if (body < 0 || (uint64_t)body > len - next) {
       return lb_error_set(err, LB_PROTOCOL,
                           "Arrow data is cut off: a message body of %" PRId64

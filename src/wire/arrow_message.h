@@ -28,6 +28,16 @@ enum lb_status lb_arrow_message_next(const uint8_t *data, size_t len, size_t *po
                                      struct lb_arrow_message *out,
                                      struct lb_error *err) LB_MUST_USE;
 
+/* 2 GiB: Arrow's 32-bit offsets reach no farther within a column. */
+#define LB_ARROW_MAX_MESSAGE_BYTES (INT64_C(1) << 31) /* of its body */
+
+/* How many bytes are known to belong to the message that begins at data, of which `len`
+ * bytes are here: 8 until its size is known, then its head, then all of it. So it is
+ * whole when *bytes <= len. *head_bytes is 0 until known. Checks what it needs. */
+enum lb_status lb_arrow_message_measure(const uint8_t *data, size_t len, size_t *bytes,
+                                        size_t *head_bytes,
+                                        struct lb_error *err) LB_MUST_USE;
+
 /* The schema of a schema message; only types that a result can have. */
 enum lb_status lb_arrow_message_schema(const struct lb_arrow_message *message,
                                        struct ArrowSchema *out,

@@ -407,8 +407,8 @@ enum lb_status lb_result_schema_all_text(int32_t column_count,
 
 /* True when the storage is the same; children are compared by the caller. */
 static bool same_storage(const struct ArrowSchema *a, const struct ArrowSchema *b) {
-  struct ArrowSchemaView x;
-  struct ArrowSchemaView y;
+  /* What a type does not have is left as it was. */
+  struct ArrowSchemaView x = {0}, y = {0};
   if (ArrowSchemaViewInit(&x, a, NULL) != NANOARROW_OK) return false;
   if (ArrowSchemaViewInit(&y, b, NULL) != NANOARROW_OK) return false;
   return x.type == y.type && x.time_unit == y.time_unit &&

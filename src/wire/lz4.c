@@ -14,8 +14,17 @@
  * what they need instead of the worst case. Of larger blocks that would cost time. */
 #define EXACT_MAX_BYTES (16u << 10)
 
+/* What can be asked for before anything is known: the least a frame header has. */
+#define FIRST_STEP_BYTES 7
+/* Size, end mark and checksum: a step of no more gives no data, or hardly any. */
+#define MARKS_BYTES 8
+
 struct lb_lz4 {
   LZ4F_dctx *context;
+  /* Of decompression in steps. */
+  size_t wanted;    /* bytes that the next step takes at most; 0 at the end of a frame */
+  size_t block_max; /* of the frame; 0 not known */
+  uint64_t pos;
 };
 
 enum lb_status lb_lz4_create(struct lb_lz4 **out, struct lb_error *err) {
@@ -221,5 +230,48 @@ enum lb_status lb_lz4_decode(struct lb_lz4 *lz4, struct lb_str src, uint8_t *dst
                         src.len);
   }
   *raw_bytes = out;
+  return LB_OK;
+}
+
+void lb_lz4_restart(struct lb_lz4 *lz4) {
+  LZ4F_resetDecompressionContext(lz4->context);
+  lz4->wanted = lz4->block_max = 0;
+  lz4->pos = 0;
+}
+
+size_t lb_lz4_room(const struct lb_lz4 *lz4) {
+  if (lz4->wanted <= MARKS_BYTES) return 1;
+  return lz4->block_max != 0 ? lz4->block_max : LB_LZ4_SLACK_BYTES;
+}
+
+bool lb_lz4_complete(const struct lb_lz4 *lz4) {
+  return lz4->wanted == 0 && lz4->pos > 0;
+}
+
+/* The context knows the frame when it has read the header; before that it refuses. */
+static void learn_frame(struct lb_lz4 *lz4) {
+  LZ4F_frameInfo_t info;
+  size_t none = 0;
+  if (LZ4F_isError(LZ4F_getFrameInfo(lz4->context, &info, NULL, &none))) return;
+  if (info.blockSizeID < LZ4F_max64KB || info.blockSizeID > LZ4F_max4MB) return;
+  lz4->block_max = (size_t)1 << (8 + 2 * (unsigned)info.blockSizeID);
+}
+
+enum lb_status lb_lz4_step(struct lb_lz4 *lz4, struct lb_str *src, uint8_t *dst,
+                           size_t dst_bytes, size_t *raw_bytes, bool *more,
+                           struct lb_error *err) {
+  const LZ4F_decompressOptions_t options = {.stableDst = 1};
+  size_t limit = lz4->wanted != 0 ? lz4->wanted : FIRST_STEP_BYTES;
+  size_t in = LB_MIN(src->len, limit), out = dst_bytes;
+  bool begins = lz4->wanted == 0;
+  if (begins) lz4->block_max = 0;
+  size_t wanted = LZ4F_decompress(lz4->context, dst, &out, src->data, &in, &options);
+  if (LZ4F_isError(wanted)) return failed(lz4, wanted, (size_t)lz4->pos, err);
+  lz4->wanted = wanted;
+  lz4->pos += in;
+  *src = (struct lb_str){src->data + in, src->len - in};
+  *raw_bytes = out;
+  *more = src->len > 0 || out == dst_bytes;
+  if (lz4->block_max == 0 && wanted != 0) learn_frame(lz4);
   return LB_OK;
 }

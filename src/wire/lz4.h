@@ -35,4 +35,18 @@ enum lb_status lb_lz4_decode(struct lb_lz4 *lz4, struct lb_str src, uint8_t *dst
                              size_t dst_bytes, size_t *raw_bytes,
                              struct lb_error *err) LB_MUST_USE;
 
+/* Decompression in steps, for bodies that come in pieces. restart begins a new body. */
+void lb_lz4_restart(struct lb_lz4 *lz4);
+/* Takes at most one block from *src and moves it on; *raw_bytes were written to dst. The
+ * last 64 KiB written must stay where they are until as much has been written elsewhere.
+ * With less room than lb_lz4_room says, bytes are held back for the next step, which may
+ * have no src. False in *more when nothing is held back and src is used up. */
+enum lb_status lb_lz4_step(struct lb_lz4 *lz4, struct lb_str *src, uint8_t *dst,
+                           size_t dst_bytes, size_t *raw_bytes, bool *more,
+                           struct lb_error *err) LB_MUST_USE;
+/* Room that spares the next step a copy. */
+size_t lb_lz4_room(const struct lb_lz4 *lz4);
+/* At the end of a frame. */
+bool lb_lz4_complete(const struct lb_lz4 *lz4);
+
 #endif
