@@ -35,9 +35,9 @@ enum lb_status lb_arrow_builder_view(struct lb_arrow_builder *builder,
                                      struct ArrowArrayView **out,
                                      struct lb_error *err) LB_MUST_USE;
 /* The first `length` rows (at least one) of a view of message, which lies in body.
- * Buffers that are misaligned for their type, and those that nanoarrow had to decompress, are
- * copied; the former are counted. *wide_bytes says how many bytes of 16-byte values lay
- * on an address that is 0 or 8 modulo 16. */
+ * Buffers that are misaligned for their type, and those that nanoarrow had to decompress,
+ * are copied; the former are counted. *wide_bytes says how many bytes of 16-byte values
+ * lay on an address that is 0 or 8 modulo 16. */
 enum lb_status lb_arrow_builder_array(struct lb_arrow_builder *builder,
                                       const struct lb_arrow_message *message,
                                       const struct ArrowArrayView *view, int64_t length,
