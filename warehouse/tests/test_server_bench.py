@@ -91,6 +91,22 @@ def test_columns(c):
     assert len(one) == 9_000 and one == two
 
 
+@pytest.mark.parametrize("personality", ["spark", "hive"])
+def test_other_engines(personality):
+    with Warehouse(bench=True, no_samples=True, personality=personality) as w:
+        c = opened(w, 7)
+        c.session = c.open(protocol=None, client_protocol=7).sessionHandle
+        seen = []
+        for _ in range(2):
+            handle = c.run(CHANCE.format(rows=25_000))
+            seen.append([])
+            while page := rows_of(c.fetch(handle, 10_000).results):
+                seen[-1] += page
+            c.close_operation(handle)
+        assert len(seen[0]) == 25_000 and seen[0] == seen[1]
+        assert "Traceback" not in w.stderr
+
+
 def direct(c, sql, **fields):
     return c.execute(sql, direct=1000, canDecompressLZ4Result=True, **fields)
 

@@ -3,6 +3,7 @@
 
 import gzip
 import http.client
+import random
 import socket
 import time
 
@@ -386,6 +387,57 @@ def test_faults_of_pages_hit_pages_of_links_too(w, c, handle):
     assert found[-1].rowCount == good.results.resultLinks[-1].rowCount + 1
     w.fault("missing_batch", "FetchResults")
     assert len(c.fetch(handle, startRowOffset=0).results.resultLinks) == 2
+
+
+# --- many at once ----------------------------------------------------------------------
+
+#: Without end: what would only make the test slow.
+SLOW = {"delay": {"ms": 1}, "drip": {"bytes": 200_000, "ms": 1}, "hang": None, "hold": {"ms": 1}}
+
+
+def random_faults(w, seed):
+    chance = random.Random(seed)
+    kinds = sorted(
+        (kind, place)
+        for kind, known in w.fault_kinds().items()
+        for place in ("storage", "links")
+        if known[place] and SLOW.get(kind, ()) is not None
+    )
+    chosen = chance.sample(kinds, 3)
+    for number, (kind, place) in enumerate(chosen):
+        where = {"storage": "GET"} if place == "storage" else {"links": True}
+        when = {"probability": 0.4, "seed": seed * 3 + number}
+        w.fault({"kind": kind, **SLOW.get(kind, {})}, where, when, times=0)
+    return chosen
+
+
+def read_as_well_as_it_goes(c, handle):
+    """The rows that a client without any check of its own gets."""
+    found, start = 0, 0
+    for _ in range(40):
+        page = c.fetch(handle, startRowOffset=start)
+        for link in page.results.resultLinks or ():
+            try:
+                answer = download(link)
+                rows = table(answer.body).num_rows if answer.status == 200 else 0
+            except (OSError, http.client.HTTPException, RuntimeError, pa.ArrowException, EOFError):
+                rows = 0
+            found, start = found + rows, max(start, link.startRowOffset + link.rowCount)
+        if not page.hasMoreRows:
+            break
+    return found
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_three_faults_by_chance_leave_the_warehouse_well(w, c, handle, seed):
+    chosen = random_faults(w, seed)
+    read_as_well_as_it_goes(c, handle)
+    taken = sum(fault["taken_count"] for fault in w.faults())
+    named = [name for entry in w.requests(limit=5000) for name in entry["faults"]]
+    assert len(named) == taken, chosen
+    w.clear_faults()
+    assert read_as_well_as_it_goes(c, handle) == ROWS, chosen
+    assert w.stats()["storage"]["in_flight"] == 0
 
 
 # --- far away --------------------------------------------------------------------------
