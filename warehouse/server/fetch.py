@@ -218,7 +218,7 @@ class Fetcher:
                 break
             chosen.append(file)
         end = chosen[-1].end if chosen else start
-        more = store.more_after(end) or store.error is not None
+        more = store.more_after(end)
         results = t.TRowSet(
             startRowOffset=chosen[0].first if chosen else start,
             rows=[],

@@ -27,7 +27,7 @@ from .results import Discarded, ResultStore
 
 END_MARK = b"\xff\xff\xff\xff\0\0\0\0"
 #: Bodies of files that are kept, of all results together.
-KEPT_BYTES = 1 << 30
+KEPT_BYTES = 256 << 20
 #: Smaller bodies are kept in memory.
 SMALL_BYTES = 1 << 20
 #: Frames that the last file of a result comes in.

@@ -201,6 +201,14 @@ def test_a_kept_reply_needs_the_token(w, c):
     assert caught.value.status == 401
 
 
+def test_each_reply_has_the_sequence_id_of_its_request(w, c):
+    for _ in range(4):
+        _, body = raw_request(w, c, "SELECT 8")
+        status, reply = c.post(body)
+        # Version and type, the length of "ExecuteStatement", and that: 24 bytes.
+        assert status == 200 and reply[24:28] == body[24:28] == c.seqid.to_bytes(4, "big")
+
+
 def raw_request(w, c, sql):
     req = t.TExecuteStatementReq(
         sessionHandle=c.session,
@@ -244,6 +252,7 @@ def test_requests_that_come_in_pieces(w, c, cut):
     assert all(found.startswith(b"HTTP/1.1 200 ") for found, _ in seen)
     assert len({len(reply) for _, reply in seen}) == 1
     assert len({reply for _, reply in seen}) == 6
+    assert all(reply[24:28] == body[24:28] for _, reply in seen)
     log = w.requests(rpc="ExecuteStatement")
     assert len(log) == 6 and {entry["user_agent"] for entry in log} == {"raw"}
     assert {entry["bytes_in"] for entry in log} == {len(body)}

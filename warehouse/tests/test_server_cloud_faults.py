@@ -340,8 +340,9 @@ def test_what_links_state_wrongly(w, c, handle):
 
 
 def test_a_renewed_link_that_states_other_rows(w, c, handle):
-    w.fault("link_changed", times=0)
+    name = w.fault("link_changed", times=0)
     first = c.fetch(handle).results.resultLinks
+    assert w.fault_taken(name) == 0
     again = c.fetch(handle, startRowOffset=0).results.resultLinks
     assert [link.rowCount for link in again] == [link.rowCount + 1 for link in first]
 
