@@ -154,11 +154,11 @@ def said_by(command: list[str]) -> str:
     return found.stdout.strip().splitlines()[0]
 
 
-def stripped_kib(library: pathlib.Path) -> float:
+def stripped_kib(library: pathlib.Path) -> int:
     with tempfile.TemporaryDirectory() as folder:
         copy = pathlib.Path(folder, "stripped.so")
         subprocess.run(["strip", "-o", str(copy), str(library)], check=True)
-        return copy.stat().st_size / 1024
+        return copy.stat().st_size // 1024
 
 
 def facts(paths: Paths, scale: float, rounds: int) -> dict[str, Any]:
@@ -167,6 +167,7 @@ def facts(paths: Paths, scale: float, rounds: int) -> dict[str, Any]:
     memory = int(first_of("/proc/meminfo", r"^MemTotal:\s+(\d+)") or 0)
     return {
         "lakebeat": f"{(ROOT / 'VERSION').read_text().strip()}, commit {commit}",
+        "library, stripped: KiB": stripped_kib(paths.driver),
         "databricks-sql-connector": importlib.metadata.version("databricks-sql-connector"),
         "databricks-sql-go": go,
         "adbc-driver-manager": importlib.metadata.version("adbc-driver-manager"),
@@ -204,10 +205,9 @@ def counted(counts: dict[str, float | str]) -> list[list[str]]:
 
 
 def render(
-    chosen: list[Case], results: Results, counts: dict[str, float | str], paths: Paths,
-    known: dict[str, Any],
-) -> str:  # fmt: skip
-    wanted = all_targets(results, stripped_kib(paths.driver))
+    chosen: list[Case], results: Results, counts: dict[str, float | str], known: dict[str, Any]
+) -> str:
+    wanted = all_targets(results, known["library, stripped: KiB"])
     if len(chosen) < len(cases.all_cases(1)):
         wanted = [target for target in wanted if target.value is not None]
     lines = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", "# Benchmark", ""]
@@ -219,7 +219,8 @@ def render(
     lines += markdown(head, rivals(results))
     lines += ["## Cases", "", "Medians with smallest and largest of the rounds.", ""]
     for case in chosen:
-        lines += table(case, results[case.key])
+        if case.key in results:
+            lines += table(case, results[case.key])
     lines += ["### Instructions of the driver a row", ""]
     lines += markdown(["case", "counted", "at most", ""], counted(counts))
     lines += ["### Allocations of the driver", ""]

@@ -26,16 +26,47 @@ import cases  # noqa: E402
 import instructions  # noqa: E402
 import report  # noqa: E402
 from contest import Contest, Paths  # noqa: E402
-from warehouse.testing import Warehouse  # noqa: E402
+from warehouse.testing import ControlError, Warehouse  # noqa: E402
 
 ROUNDS, QUICK_ROUNDS = 5, 2
 SECONDS, QUICK_SECONDS = 300, 60
 QUICK_SCALE = 0.05
 
 
-def server_of(case: cases.Case) -> dict:
-    found = {"bench": True, "no_samples": True, **case.server}
-    return found | ({"cloud_fetch_bytes": 0} if case.by == "links" else {"no_cloud_fetch": True})
+class Server:
+    """The warehouse of the case that runs; kept for the next one if that wants the same."""
+
+    def __init__(self) -> None:
+        self.options: dict = {}
+        self.warehouse: Warehouse | None = None
+
+    def of(self, case: cases.Case) -> Warehouse:
+        options = {"bench": True, "no_samples": True, **case.server}
+        links = {"cloud_fetch_bytes": 0} if case.by == "links" else {"no_cloud_fetch": True}
+        options |= links
+        if self.warehouse is None or options != self.options or not self.answers():
+            self.stop()
+            self.options = options
+            self.warehouse = Warehouse(**options).start()
+        return self.warehouse
+
+    def answers(self) -> bool:
+        try:
+            return bool(self.warehouse and self.warehouse.stats())
+        except (OSError, ControlError):
+            return False
+
+    def stop(self) -> None:
+        warehouse, self.warehouse = self.warehouse, None
+        if warehouse:
+            warehouse.stop()
+
+
+def write(text: str) -> None:
+    folder = HERE / "results"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{datetime.date.today().isoformat()}.md"
+    path.write_text(text, encoding="utf-8")
 
 
 def main() -> int:
@@ -55,23 +86,24 @@ def main() -> int:
     chosen = [case for case in chosen if re.search(args.only, case.key)]
     paths = Paths(args.build, ROOT / "build" / "bench" / "go_client")
 
+    # Those that share a warehouse, and with it the results that it has encoded, in a row.
+    chosen.sort(key=lambda case: (str(sorted(case.server.items())), case.by == "links"))
     known = report.facts(paths, scale, rounds)
-    results, counts = {}, {}
-    for case in chosen:
-        print(f"bench: {case.title} ({case.rows:,} rows)", file=sys.stderr, flush=True)
-        with Warehouse(**server_of(case)) as warehouse:
-            contest = Contest(warehouse, case, paths, seconds)
+    results, counts, text = {}, {}, ""
+    server = Server()
+    try:
+        for case in chosen:
+            print(f"bench: {case.title} ({case.rows:,} rows)", file=sys.stderr, flush=True)
+            contest = Contest(server.of(case), case, paths, seconds)
             results[case.key] = contest.run(rounds)
             if case.key in instructions.LIMITS:
                 counts[case.key] = instructions.counted(contest)
-    text = report.render(chosen, results, counts, paths, known)
+            text = report.render(chosen, results, counts, known)
+            if args.write:
+                write(text)  # what was measured is kept if the run is ended
+    finally:
+        server.stop()
     print(text)
-    if args.write:
-        folder = HERE / "results"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{datetime.date.today().isoformat()}.md"
-        path.write_text(text, encoding="utf-8")
-        print(f"bench: written to {path.relative_to(ROOT)}", file=sys.stderr)
     return 1 if report.broken(results) or instructions.too_many(counts) else 0
 
 
