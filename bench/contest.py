@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the contestants of a case: each a process of its own, in turn, never two at a time.
 
-The first turn is a warm-up that is not counted; in it each contestant adds up the first
+The first turns are a warm-up that is not counted: in the first one the rows are made, in the
+next one pages may still be cut differently. In the first each contestant adds up the first
 column and is believed only if the sum is right. A contestant that fails, hangs or reads
 something else is out of the case, with the reason.
 """
@@ -99,9 +100,9 @@ class Contest:
         for who in set(case.who) & set(cases.ABSENT):
             self.series[who].out = cases.ABSENT[who]
 
-    def run(self, rounds: int) -> dict[str, Series]:
+    def run(self, rounds: int, warm_ups: int) -> dict[str, Series]:
         """The first turn has more time: the warehouse makes the result meanwhile."""
-        for number in range(min(rounds, self.case.rounds) + 1):
+        for number in range(warm_ups + min(rounds, self.case.rounds)):
             self.allowed = self.seconds * (WARM_UP_FACTOR if number == 0 else 1)
             for who, series in self.series.items():
                 if series.out:
@@ -112,7 +113,7 @@ class Contest:
                     series.out = str(reason) if isinstance(reason, Out) else f"warehouse: {reason}"
                     print(f"  {who}: {reason}", file=sys.stderr, flush=True)
                     continue
-                if number > 0:
+                if number >= warm_ups:
                     series.rounds.append(found)
         return self.series
 
@@ -138,7 +139,7 @@ class Contest:
         counted = self.warehouse.stats()
         storage = counted["storage"]
         found["requests"] = counted["requests_total"]
-        found["bytes"] = counted["bytes_out"] + storage["bytes_out"]
+        found["bytes"] = counted["bytes_out"]
         found["files"] = storage["requests"]
         found["parallel"] = storage["max_in_flight"]
         if self.case.by == "links" and not found["files"]:

@@ -77,6 +77,30 @@ REPEATED: list[Column] = [
     ("server CPU s", field("server_cpu", 1, 2)),
     ("", note),
 ]
+MANY: list[Column] = [
+    ("wall s", field("wall")),
+    ("first done s", field("first_done")),
+    ("last done s", field("last_done")),
+    ("CPU s", field("cpu")),
+    ("peak MiB", field("peak_kib", 1 / 1024, 1)),
+    ("driver's threads", field("driver_threads", 1, 0)),
+    ("server CPU s", field("server_cpu", 1, 2)),
+    ("", note),
+]
+PAUSE: list[Column] = [
+    ("CPU ms in the pause", field("idle_cpu", 1e3)),
+    ("peak MiB", field("peak_kib", 1 / 1024, 1)),
+    ("CPU s in all", field("cpu")),
+]
+FAR: list[Column] = [
+    *READ[:2],
+    ("CPU s", field("cpu")),
+    ("peak MiB", field("peak_kib", 1 / 1024, 1)),
+    ("first rows ms", field("first", 1e3, 1)),
+    ("MB over the wire", field("bytes", 1e-6, 0)),
+    ("files", field("files", 1, 0)),
+    ("downloads at a time", field("parallel", 1, 0)),
+]
 FIRST: list[Column] = [
     ("first rows ms", lambda who, series, _: spread(series, first_field(who), 1e3, 1)),
     ("server CPU s", field("server_cpu", 1, 2)),
@@ -99,6 +123,12 @@ def columns_of(case: Case) -> list[Column]:
         return REPEATED
     if case.first:
         return FIRST
+    if case.threads > 1:
+        return MANY
+    if case.pause:
+        return PAUSE
+    if "latency_ms" in case.server:
+        return FAR
     return COLUMNS if case.by == "columns" else READ
 
 

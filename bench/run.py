@@ -29,6 +29,7 @@ from contest import Contest, Paths  # noqa: E402
 from warehouse.testing import ControlError, Warehouse  # noqa: E402
 
 ROUNDS, QUICK_ROUNDS = 5, 2
+WARM_UPS, QUICK_WARM_UPS = 2, 1
 SECONDS, QUICK_SECONDS = 300, 60
 QUICK_SCALE = 0.05
 
@@ -42,8 +43,7 @@ class Server:
 
     def of(self, case: cases.Case) -> Warehouse:
         options = {"bench": True, "no_samples": True, **case.server}
-        links = {"cloud_fetch_bytes": 0} if case.by == "links" else {"no_cloud_fetch": True}
-        options |= links
+        options |= {} if case.by == "links" else {"no_cloud_fetch": True}
         if self.warehouse is None or options != self.options or not self.answers():
             self.stop()
             self.options = options
@@ -95,7 +95,7 @@ def main() -> int:
         for case in chosen:
             print(f"bench: {case.title} ({case.rows:,} rows)", file=sys.stderr, flush=True)
             contest = Contest(server.of(case), case, paths, seconds)
-            results[case.key] = contest.run(rounds)
+            results[case.key] = contest.run(rounds, QUICK_WARM_UPS if args.quick else WARM_UPS)
             if case.key in instructions.LIMITS:
                 counts[case.key] = instructions.counted(contest)
             text = report.render(chosen, results, counts, known)

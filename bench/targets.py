@@ -102,9 +102,7 @@ def _far(results: _Reader) -> list[Target]:
     files, parallel = results.get(case, "files"), results.get(case, "parallel")
     wall, size = results.get(case, "wall"), results.get(case, "bytes")
     best = None
-    # The session's own SELECT 1 comes as a file too.
-    if files and files > 1 and parallel and size:
-        files -= 1
+    if files and parallel and size:
         each = cases.FAR_MS / 1e3 + size / files / cases.FAR_BYTES
         best = math.ceil(files / parallel) * each
     carried = ratio(results.get("inline-far", "bytes"), results.get("inline-far", "wall"))

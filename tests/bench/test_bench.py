@@ -80,7 +80,7 @@ def test_a_target_without_figures_is_not_met_in_silence():
 
 def test_the_best_possible_of_far_downloads():
     size = 10 * cases.FAR_BYTES
-    far = series(wall=[6.24], files=[11], parallel=[2], bytes=[size])
+    far = series(wall=[6.24], files=[10], parallel=[2], bytes=[size])
     found = {"links-far": {cases.LAKEBEAT: far}}
     one = next(t for t in targets.all_targets(found, 0) if t.what.startswith("far away, cloud"))
     assert one.value == pytest.approx(6.24 / (5 * (0.04 + 1)))
@@ -151,7 +151,7 @@ class Scripted(contest.Contest):
 
 
 def test_rounds_are_counted_without_the_warm_up():
-    found = Scripted('{"rows": 1000, "sum": 499500, "wall": 1}').run(3)[cases.LAKEBEAT]
+    found = Scripted('{"rows": 1000, "sum": 499500, "wall": 1}').run(3, 2)[cases.LAKEBEAT]
     assert found.out == "" and len(found.rounds) == 3
     assert found.rounds[0]["requests"] == 4 and found.rounds[0]["bytes"] == 10
 
@@ -166,7 +166,7 @@ def test_rounds_are_counted_without_the_warm_up():
     ],
 )
 def test_who_reads_something_else_is_out(says, more, reason):
-    found = Scripted(says, **more).run(2)
+    found = Scripted(says, **more).run(2, 1)
     assert reason in found[cases.LAKEBEAT].out and not found[cases.LAKEBEAT].rounds
     assert report.broken({"one": found})
 
@@ -174,7 +174,7 @@ def test_who_reads_something_else_is_out(says, more, reason):
 def test_an_absent_rival_breaks_nothing_and_is_named():
     case = cases.Case("inline-narrow", "narrow", cases.narrow(10), 10, [cases.GO, cases.KERNEL])
     paths = contest.Paths(pathlib.Path("nowhere"), pathlib.Path("nowhere"))
-    found = contest.Contest(Warehouse(), case, paths, 30).run(1)
+    found = contest.Contest(Warehouse(), case, paths, 30).run(1, 1)
     assert not report.broken({"one": found})
     text = "\n".join(report.table(case, found))
     assert "bench/go is not built" in text and "REST API" in text
