@@ -16,6 +16,7 @@ import argparse
 import datetime
 import pathlib
 import re
+import signal
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -91,6 +92,8 @@ def main() -> int:
     known = report.facts(paths, scale, rounds)
     results, counts, text = {}, {}, ""
     server = Server()
+    # Ended in an orderly way, the run takes its processes with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         for case in chosen:
             print(f"bench: {case.title} ({case.rows:,} rows)", file=sys.stderr, flush=True)

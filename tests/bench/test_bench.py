@@ -171,6 +171,16 @@ def test_who_reads_something_else_is_out(says, more, reason):
     assert report.broken({"one": found})
 
 
+def test_a_warehouse_that_is_gone_ends_the_case_with_a_reason():
+    one = Scripted('{"rows": 1000, "sum": 499500}')
+
+    def gone():
+        raise ConnectionRefusedError("refused")
+
+    one.warehouse.stats = gone
+    assert one.run(2, 1)[cases.LAKEBEAT].out == "warehouse: refused"
+
+
 def test_an_absent_rival_breaks_nothing_and_is_named():
     case = cases.Case("inline-narrow", "narrow", cases.narrow(10), 10, [cases.GO, cases.KERNEL])
     paths = contest.Paths(pathlib.Path("nowhere"), pathlib.Path("nowhere"))
