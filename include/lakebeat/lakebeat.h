@@ -43,6 +43,8 @@ extern "C" {
 #define LAKEBEAT_OPTION_RETRY_TIMEOUT_SECONDS "databricks.retry_timeout_seconds"
 #define LAKEBEAT_OPTION_CLOSE_TIMEOUT_SECONDS "databricks.close_timeout_seconds"
 #define LAKEBEAT_OPTION_TLS_CA_FILE "databricks.tls.ca_file"
+#define LAKEBEAT_OPTION_CLOUDFETCH_PROXY "databricks.cloudfetch.proxy"
+#define LAKEBEAT_OPTION_CLOUDFETCH_CA_FILE "databricks.cloudfetch.ca_file"
 #define LAKEBEAT_OPTION_TLS_INSECURE_SKIP_VERIFY "databricks.tls.insecure_skip_verify"
 #define LAKEBEAT_OPTION_TLS_ALLOW_TOKEN_OVER_HTTP "databricks.tls.allow_token_over_http"
 #define LAKEBEAT_OPTION_LOG_LEVEL "databricks.log_level"

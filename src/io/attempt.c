@@ -13,7 +13,8 @@
  *    timeout.
  * 5. Receive buffers of 256 KiB where bodies are large (16 KiB would cost 10 to 20 %
  *    CPU), 16 KiB elsewhere, since there may be hundreds of probes.
- * 6. Loopback hosts are never reached through a proxy. */
+ * 6. Loopback hosts are never reached through a proxy of the environment's. A proxy that
+ *    an option names is used for every host, whatever NO_PROXY says. */
 #include "io/attempt.h"
 
 #include <sys/socket.h>
@@ -135,12 +136,22 @@ static CURLcode set_connection(struct lb_transfer *t, CURL *easy) {
   int64_t connect_ms = endpoint->connect_timeout_ms;
   SET(CURLOPT_CONNECTTIMEOUT_MS,
       connect_ms > 0 && connect_ms < INT32_MAX ? (long)connect_ms : (long)INT32_MAX);
-  if (endpoint->loopback) SET(CURLOPT_PROXY, "");
+  if (endpoint->proxy != NULL) {
+    SET(CURLOPT_PROXY, endpoint->proxy);
+    SET(CURLOPT_NOPROXY, "");
+  } else if (endpoint->loopback) {
+    SET(CURLOPT_PROXY, "");
+  }
   SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   SET(CURLOPT_SSL_VERIFYPEER, endpoint->insecure_skip_verify ? 0L : 1L);
   SET(CURLOPT_SSL_VERIFYHOST, endpoint->insecure_skip_verify ? 0L : 2L);
-  if (endpoint->ca_file != NULL) SET(CURLOPT_CAINFO, endpoint->ca_file);
+  SET(CURLOPT_PROXY_SSL_VERIFYPEER, endpoint->insecure_skip_verify ? 0L : 1L);
+  SET(CURLOPT_PROXY_SSL_VERIFYHOST, endpoint->insecure_skip_verify ? 0L : 2L);
+  if (endpoint->ca_file != NULL) {
+    SET(CURLOPT_CAINFO, endpoint->ca_file);
+    SET(CURLOPT_PROXY_CAINFO, endpoint->ca_file);
+  }
   return code;
 }
 

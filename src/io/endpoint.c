@@ -165,11 +165,65 @@ static enum lb_status set_headers(struct lb_endpoint *endpoint,
   return LB_OK;
 }
 
+static bool has_proxy_scheme(const char *scheme) {
+  static const char *const known[] = {"http", "https", "socks5", "socks5h"};
+  for (size_t i = 0; i < LB_ARRAY_LEN(known); i++) {
+    if (lb_str_equal_nocase(lb_str_from(scheme), lb_str_from(known[i]))) return true;
+  }
+  return false;
+}
+
+/* Its own port has to be named: curl would take 1080. */
+static enum lb_status check_proxy(const char *proxy, struct lb_error *err) {
+  struct url_parts parts = {.url = curl_url()};
+  CURLUcode code = CURLUE_OUT_OF_MEMORY;
+  if (parts.url != NULL) {
+    code = curl_url_set(parts.url, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME);
+  }
+  if (code == CURLUE_OK) code = part(&parts, CURLUPART_SCHEME, &parts.scheme, 0);
+  if (code == CURLUE_OK) code = part(&parts, CURLUPART_HOST, &parts.host, 0);
+  if (code == CURLUE_OK) code = part(&parts, CURLUPART_PORT, &parts.port, 0);
+  bool known = code == CURLUE_OK && has_proxy_scheme(parts.scheme);
+  url_parts_reset(&parts);
+  if (known) return LB_OK;
+  if (code == CURLUE_OUT_OF_MEMORY) return lb_error_oom(err, "a URL");
+  return lb_error_set(err, LB_INVALID_ARGUMENT,
+                      "databricks.cloudfetch.proxy is not of the form "
+                      "http://[user:password@]host:port (or https, socks5, socks5h), "
+                      "nor 'none'");
+}
+
+static enum lb_status copy(char **dst, const char *src, struct lb_error *err) {
+  if (src == NULL) return LB_OK;
+  *dst = lb_strdup(LB_MEM_IO, src);
+  return *dst != NULL ? LB_OK : lb_error_oom(err, "an endpoint");
+}
+
+static enum lb_status set_stores(struct lb_endpoint *endpoint,
+                                 const struct lb_endpoint_options *opts,
+                                 struct lb_error *err) {
+  const char *proxy = opts->store_proxy;
+  if (proxy != NULL && strcmp(proxy, "none") == 0) {
+    proxy = "";
+  } else if (proxy != NULL) {
+    LB_TRY(check_proxy(proxy, err));
+  }
+  LB_TRY(copy(&endpoint->store_proxy, proxy, err));
+  return copy(&endpoint->store_ca_file, opts->store_ca_file, err);
+}
+
 static void destroy(struct lb_endpoint *endpoint) {
   for (size_t i = 0; i < LB_ENDPOINT_HEADERS_MAX; i++) lb_free(endpoint->headers[i]);
   lb_free(endpoint->user_agent_heartbeat);
   lb_free(endpoint->user_agent);
   lb_free(endpoint->ca_file);
+  if (endpoint->proxy != NULL) lb_wipe(endpoint->proxy, strlen(endpoint->proxy));
+  lb_free(endpoint->proxy);
+  if (endpoint->store_proxy != NULL) {
+    lb_wipe(endpoint->store_proxy, strlen(endpoint->store_proxy));
+  }
+  lb_free(endpoint->store_proxy);
+  lb_free(endpoint->store_ca_file);
   lb_free(endpoint->host);
   lb_free(endpoint->url);
   lb_free(endpoint);
@@ -189,13 +243,10 @@ enum lb_status lb_endpoint_create(const struct lb_endpoint_options *opts,
   if (status != LB_OK) goto done;
   status = set_headers(endpoint, opts, err);
   if (status != LB_OK) goto done;
-  if (opts->ca_file != NULL) {
-    endpoint->ca_file = lb_strdup(LB_MEM_IO, opts->ca_file);
-    if (endpoint->ca_file == NULL) {
-      status = lb_error_oom(err, "an endpoint");
-      goto done;
-    }
-  }
+  status = copy(&endpoint->ca_file, opts->ca_file, err);
+  if (status != LB_OK) goto done;
+  status = set_stores(endpoint, opts, err);
+  if (status != LB_OK) goto done;
   *out = endpoint;
   endpoint = NULL;
 done:
@@ -207,14 +258,23 @@ enum lb_status lb_endpoint_derive(const struct lb_endpoint *base, const char *ur
                                   struct lb_endpoint **out, struct lb_error *err) {
   struct lb_endpoint_options options = {
       .url = url,
-      .ca_file = base->ca_file,
+      .ca_file = base->store_ca_file != NULL ? base->store_ca_file : base->ca_file,
       .insecure_skip_verify = base->insecure_skip_verify,
       .user_agent = base->user_agent,
       .connect_timeout_ms = base->connect_timeout_ms,
       .request_timeout_ms = base->request_timeout_ms,
       .retry_timeout_ms = base->retry_timeout_ms,
   };
-  return lb_endpoint_create(&options, out, err);
+  struct lb_endpoint *endpoint = NULL;
+  LB_TRY(lb_endpoint_create(&options, &endpoint, err));
+  endpoint->store = true;
+  enum lb_status status = copy(&endpoint->proxy, base->store_proxy, err);
+  if (status != LB_OK) {
+    destroy(endpoint);
+    return status;
+  }
+  *out = endpoint;
+  return LB_OK;
 }
 
 void lb_endpoint_retain(struct lb_endpoint *endpoint) {

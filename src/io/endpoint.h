@@ -22,6 +22,10 @@ struct lb_endpoint {
   char *url;
   char *host; /* "host:port", lower case */
   char *ca_file;
+  char *proxy; /* NULL: the environment's; "": none */
+  bool store;  /* made by lb_endpoint_derive */
+  char *store_ca_file;
+  char *store_proxy; /* as proxy */
   char *user_agent;
   char *user_agent_heartbeat;
   char *headers[LB_ENDPOINT_HEADERS_MAX]; /* NULL beyond the last */

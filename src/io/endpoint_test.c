@@ -101,14 +101,92 @@ static void test_shared_by_count(void **state) {
   lb_endpoint_release(NULL);
 }
 
+static void test_stores(void **state) {
+  (void)state;
+  static const struct {
+    const char *ca_file, *proxy, *wanted_ca_file, *wanted_proxy;
+  } rows[] = {
+      {NULL, NULL, "/ca.pem", NULL},
+      {"/store.pem", "none", "/store.pem", ""},
+      {NULL, "http://u:p@proxy:3128", "/ca.pem", "http://u:p@proxy:3128"},
+      {NULL, "socks5h://[::1]:1080/", "/ca.pem", "socks5h://[::1]:1080/"},
+      {NULL, "HTTPS://proxy:1", "/ca.pem", "HTTPS://proxy:1"},
+  };
+  for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
+    struct lb_error err = LB_ERROR_INIT;
+    struct lb_endpoint *base = NULL, *store = NULL;
+    struct lb_endpoint_options opts = {
+        .url = "https://h/p",
+        .ca_file = "/ca.pem",
+        .user_agent = "u",
+        .extra_headers = {"x-databricks-org-id: 7"},
+        .connect_timeout_ms = 1,
+        .request_timeout_ms = 2,
+        .retry_timeout_ms = 3,
+        .store_ca_file = rows[i].ca_file,
+        .store_proxy = rows[i].proxy,
+    };
+    LB_TEST_OK(lb_endpoint_create(&opts, &base, &err), &err);
+    assert_null(base->proxy);
+    assert_string_equal(base->ca_file, "/ca.pem");
+    enum lb_status status =
+        lb_endpoint_derive(base, "https://S:1/a%2b?b=%7e", &store, &err);
+    lb_endpoint_release(base); /* the store stays */
+    LB_TEST_OK(status, &err);
+    assert_true(store->store);
+    assert_string_equal(store->url, "https://S:1/a%2b?b=%7e");
+    assert_string_equal(store->host, "s:1");
+    assert_null(store->headers[0]);
+    assert_string_equal(store->ca_file, rows[i].wanted_ca_file);
+    if (rows[i].wanted_proxy == NULL) assert_null(store->proxy);
+    if (rows[i].wanted_proxy != NULL) {
+      assert_string_equal(store->proxy, rows[i].wanted_proxy);
+    }
+    assert_int_equal(store->connect_timeout_ms, 1);
+    assert_int_equal(store->request_timeout_ms, 2);
+    assert_int_equal(store->retry_timeout_ms, 3);
+    lb_endpoint_release(store);
+  }
+}
+
+static void test_wrong_proxy_is_refused_without_its_secrets(void **state) {
+  (void)state;
+  static const char *const wrong[] = {
+      "",
+      "secret",
+      "secret:80",
+      "http://secret",
+      "http://u:secret@proxy",
+      "ftp://u:secret@proxy:1",
+      "http://u:secret@proxy:99999",
+      "NONE",
+  };
+  for (size_t i = 0; i < LB_ARRAY_LEN(wrong); i++) {
+    struct lb_error err = LB_ERROR_INIT;
+    struct lb_endpoint *endpoint = NULL;
+    struct lb_endpoint_options opts = {.url = "https://h/", .store_proxy = wrong[i]};
+    LB_TEST_FAILS(LB_INVALID_ARGUMENT, lb_endpoint_create(&opts, &endpoint, &err), &err);
+    LB_TEST_CONTAINS(err.message, "databricks.cloudfetch.proxy");
+    assert_true(lb_str_find(lb_str_from(err.message), LB_STR("secret")) == SIZE_MAX);
+    assert_null(endpoint);
+  }
+}
+
 static void create_once(void) {
   struct lb_error err = LB_ERROR_INIT;
   struct lb_endpoint *endpoint = NULL;
   struct lb_endpoint_options opts = {.url = "https://h/p",
                                      .ca_file = "/ca.pem",
                                      .user_agent = "u",
-                                     .extra_headers = {"A: b", "C: d", "E: f", "G: h"}};
+                                     .extra_headers = {"A: b", "C: d", "E: f", "G: h"},
+                                     .store_ca_file = "/store.pem",
+                                     .store_proxy = "http://proxy:1"};
+  struct lb_endpoint *store = NULL;
   LB_TEST_OOM_OR_OK(lb_endpoint_create(&opts, &endpoint, &err), &err);
+  if (endpoint != NULL) {
+    LB_TEST_OOM_OR_OK(lb_endpoint_derive(endpoint, "https://s/", &store, &err), &err);
+  }
+  lb_endpoint_release(store);
   lb_endpoint_release(endpoint);
 }
 
@@ -119,5 +197,6 @@ static void test_out_of_memory(void **state) {
 
 LB_TEST_MAIN(LB_TEST(test_url_is_read),
              LB_TEST(test_wrong_url_is_refused_without_its_secrets),
-             LB_TEST(test_headers), LB_TEST(test_shared_by_count),
-             LB_TEST(test_out_of_memory))
+             LB_TEST(test_headers), LB_TEST(test_stores),
+             LB_TEST(test_wrong_proxy_is_refused_without_its_secrets),
+             LB_TEST(test_shared_by_count), LB_TEST(test_out_of_memory))

@@ -54,6 +54,12 @@ bool lb_outcome_may_be_received(const struct lb_attempt *attempt) {
   return attempt->sent && attempt->body_whole;
 }
 
+bool lb_outcome_is_unreached(const struct lb_attempt *attempt) {
+  if (attempt->sent || attempt->end == LB_ATTEMPT_FAULT) return false;
+  if (attempt->end == LB_ATTEMPT_CURL && is_certificate(attempt->code)) return true;
+  return lb_outcome_of(attempt) == LB_OUTCOME_UNREACHED;
+}
+
 enum lb_outcome lb_outcome_of(const struct lb_attempt *attempt) {
   bool received = lb_outcome_may_be_received(attempt);
   switch (attempt->end) {
@@ -75,18 +81,21 @@ static enum lb_status unreached(const struct lb_attempt *attempt,
                                 const struct lb_outcome_context *ctx, const char *text,
                                 struct lb_error *err) {
   const char *listens = ctx->loopback ? "; check that a server listens there" : "";
+  const char *proxy = ctx->store ? "; a proxy for stores can be named with "
+                                   "databricks.cloudfetch.proxy"
+                                 : "";
   bool late =
       attempt->end == LB_ATTEMPT_CONNECT || attempt->code == CURLE_OPERATION_TIMEDOUT;
   if (!attempt->sent && late) {
     return lb_error_set(
         err, LB_CONNECTION,
         "%s: no connection to %s within %s "
-        "(databricks.connect_timeout_seconds); check host, port and network",
-        ctx->what, ctx->host, lb_duration_text(ctx->connect_timeout_ms).text);
+        "(databricks.connect_timeout_seconds); check host, port and network%s",
+        ctx->what, ctx->host, lb_duration_text(ctx->connect_timeout_ms).text, proxy);
   }
   if (!attempt->sent) {
-    return lb_error_set(err, LB_CONNECTION, "%s: cannot connect to %s: %s%s", ctx->what,
-                        ctx->host, text, listens);
+    return lb_error_set(err, LB_CONNECTION, "%s: cannot connect to %s: %s%s%s", ctx->what,
+                        ctx->host, text, listens, proxy);
   }
   return lb_error_set(
       err, LB_CONNECTION,
@@ -110,18 +119,20 @@ static enum lb_status hopeless(const struct lb_attempt *attempt,
   }
   if (attempt->code == CURLE_OUT_OF_MEMORY) return lb_error_oom(err, "an HTTP request");
   enum lb_status status;
+  const char *option =
+      ctx->store ? "databricks.cloudfetch.ca_file" : "databricks.tls.ca_file";
   if (is_certificate(attempt->code)) {
     status =
         lb_error_set(err, LB_CONNECTION,
                      "%s: the TLS certificate of %s is not accepted: %s. If it comes "
                      "from an authority of your own, name that one's certificate with "
-                     "databricks.tls.ca_file",
-                     ctx->what, ctx->host, text);
+                     "%s",
+                     ctx->what, ctx->host, text, option);
   } else if (attempt->code == CURLE_SSL_CACERT_BADFILE) {
     status = lb_error_set(err, LB_INVALID_ARGUMENT,
                           "%s: the certificates to trust cannot be read: %s; correct "
-                          "databricks.tls.ca_file",
-                          ctx->what, text);
+                          "%s",
+                          ctx->what, text, option);
   } else {
     status = lb_error_set(err, LB_PROTOCOL, "%s: the exchange with %s failed: %s",
                           ctx->what, ctx->host, text);

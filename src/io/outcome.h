@@ -24,6 +24,8 @@ struct lb_attempt {
 };
 
 enum lb_outcome lb_outcome_of(const struct lb_attempt *attempt);
+/* It found no way to the host: neither a name nor a connection nor trust. */
+bool lb_outcome_is_unreached(const struct lb_attempt *attempt);
 /* The server may have got the whole request. */
 bool lb_outcome_may_be_received(const struct lb_attempt *attempt);
 
@@ -38,6 +40,7 @@ struct lb_outcome_context {
   int64_t connect_timeout_ms;
   int64_t request_timeout_ms;
   bool loopback;
+  bool store; /* its proxy and certificates are options of their own */
 };
 
 /* Fills err for an attempt without a whole reply and returns its status, never LB_OK.

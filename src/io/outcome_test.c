@@ -49,6 +49,42 @@ static void test_what_was_proven(void **state) {
   }
 }
 
+static void test_no_way_to_the_host(void **state) {
+  (void)state;
+  static const struct {
+    enum lb_attempt_end end;
+    CURLcode code;
+    bool sent, unreached;
+  } rows[] = {
+      {LB_ATTEMPT_CURL, CURLE_COULDNT_RESOLVE_HOST, false, true},
+      {LB_ATTEMPT_CURL, CURLE_COULDNT_RESOLVE_PROXY, false, true},
+      {LB_ATTEMPT_CURL, CURLE_COULDNT_CONNECT, false, true},
+      {LB_ATTEMPT_CURL, CURLE_PROXY, false, true},
+      {LB_ATTEMPT_CURL, CURLE_RECV_ERROR, false, true}, /* the proxy says no */
+      {LB_ATTEMPT_CURL, CURLE_SSL_CONNECT_ERROR, false, true},
+      {LB_ATTEMPT_CURL, CURLE_PEER_FAILED_VERIFICATION, false, true},
+      {LB_ATTEMPT_CONNECT, CURLE_OPERATION_TIMEDOUT, false, true},
+      {LB_ATTEMPT_CURL, CURLE_OPERATION_TIMEDOUT, false, true},
+      /* What the user has to correct, and what is ours. */
+      {LB_ATTEMPT_CURL, CURLE_SSL_CACERT_BADFILE, false, false},
+      {LB_ATTEMPT_CURL, CURLE_OUT_OF_MEMORY, false, false},
+      {LB_ATTEMPT_FAULT, CURLE_OK, false, false},
+      /* It was reached. */
+      {LB_ATTEMPT_CURL, CURLE_RECV_ERROR, true, false},
+      {LB_ATTEMPT_CURL, CURLE_SEND_ERROR, true, false},
+      {LB_ATTEMPT_SILENCE, CURLE_OPERATION_TIMEDOUT, true, false},
+      {LB_ATTEMPT_CURL, CURLE_OK, true, false},
+  };
+  for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
+    struct lb_attempt attempt = {.end = rows[i].end,
+                                 .code = rows[i].code,
+                                 .sent = rows[i].sent,
+                                 .body_whole = true,
+                                 .http_status = rows[i].sent ? 200 : 0};
+    assert_int_equal(lb_outcome_is_unreached(&attempt), rows[i].unreached);
+  }
+}
+
 static struct lb_outcome_context context(enum lb_repeat repeat, const char *curl_text) {
   return (struct lb_outcome_context){.what = "ExecuteStatement",
                                      .host = "h:443",
@@ -99,6 +135,19 @@ static void test_words(void **state) {
   err = explain(LB_ATTEMPT_CURL, CURLE_SSL_CACERT_BADFILE, false,
                 context(LB_REPEAT_SAFE, "bad file"), LB_INVALID_ARGUMENT);
   LB_TEST_CONTAINS(err.message, "databricks.tls.ca_file");
+  /* Stores have options of their own. */
+  struct lb_outcome_context store = context(LB_REPEAT_SAFE, "a reason");
+  store.store = true;
+  err = explain(LB_ATTEMPT_CURL, CURLE_PEER_FAILED_VERIFICATION, false, store,
+                LB_CONNECTION);
+  LB_TEST_CONTAINS(err.message, "databricks.cloudfetch.ca_file");
+  err = explain(LB_ATTEMPT_CURL, CURLE_SSL_CACERT_BADFILE, false, store,
+                LB_INVALID_ARGUMENT);
+  LB_TEST_CONTAINS(err.message, "databricks.cloudfetch.ca_file");
+  err = explain(LB_ATTEMPT_CURL, CURLE_COULDNT_CONNECT, false, store, LB_CONNECTION);
+  LB_TEST_CONTAINS(err.message, "databricks.cloudfetch.proxy");
+  err = explain(LB_ATTEMPT_CONNECT, CURLE_OK, false, store, LB_CONNECTION);
+  LB_TEST_CONTAINS(err.message, "databricks.cloudfetch.proxy");
   err = explain(LB_ATTEMPT_FAULT, CURLE_WRITE_ERROR, true, context(LB_REPEAT_SAFE, ""),
                 LB_INVALID_DATA);
   assert_string_equal(err.message, "a fault of ours");
@@ -126,5 +175,6 @@ static void test_durations(void **state) {
   assert_string_equal(lb_duration_text(LB_NEVER_MS).text, "9223372036854775807 ms");
 }
 
-LB_TEST_MAIN(LB_TEST(test_what_was_proven), LB_TEST(test_words),
-             LB_TEST(test_a_proxy_password_stays_secret), LB_TEST(test_durations))
+LB_TEST_MAIN(LB_TEST(test_what_was_proven), LB_TEST(test_no_way_to_the_host),
+             LB_TEST(test_words), LB_TEST(test_a_proxy_password_stays_secret),
+             LB_TEST(test_durations))

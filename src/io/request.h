@@ -57,13 +57,18 @@ struct lb_endpoint_options {
   int64_t connect_timeout_ms;
   int64_t request_timeout_ms; /* silence of the server */
   int64_t retry_timeout_ms;   /* total budget of an exchange, waits included */
+  /* For the endpoints of stores, which lb_endpoint_derive makes. */
+  const char *store_ca_file; /* NULL: as ca_file */
+  const char *store_proxy;   /* "http://[user:password@]host:port", also https, socks5,
+                                socks5h; "none": no proxy; NULL: what the environment
+                                says, as for the server */
 };
 struct lb_endpoint;
 enum lb_status lb_endpoint_create(const struct lb_endpoint_options *opts,
                                   struct lb_endpoint **out,
                                   struct lb_error *err) LB_MUST_USE;
-/* Another URL with base's certificates and deadlines, and without its headers. Errors do
- * not tell the URL. */
+/* A store: another URL, sent byte for byte, with base's deadlines and what base says for
+ * stores, and without its headers. Errors do not tell the URL. */
 enum lb_status lb_endpoint_derive(const struct lb_endpoint *base, const char *url,
                                   struct lb_endpoint **out,
                                   struct lb_error *err) LB_MUST_USE;
@@ -156,6 +161,9 @@ struct lb_request {
   int64_t received_ms;
   int32_t attempts;
   bool received_unknown; /* failed after the server may have got it */
+  bool unreached; /* failed, and no attempt found a way to the host: its name, a proxy,
+                         a refusal, a firewall, TLS */
+  bool host_answered; /* a reply of that host has come at some time in this process */
 
   atomic_uint refs;
   struct lb_io_task task; /* for posting start and cancel */

@@ -31,13 +31,17 @@ static void finish(struct lb_transfer *t, enum lb_status status) {
     lb_list_remove(&t->all_node);
     if (req->holds_exit) io->owned.holding_exit--;
   }
-  if (t->host != NULL) lb_host_put(io, t->host);
+  if (t->host != NULL) {
+    req->host_answered = t->host->answered;
+    lb_host_put(io, t->host);
+  }
   t->host = NULL;
   req->status = status;
   req->received_ms = lb_loop_now_ms(io);
   if (status == LB_OK) {
     lb_error_reset(&req->err);
     req->received_unknown = false;
+    req->unreached = false;
   } else {
     lb_buf_reset(&req->reply);
   }
@@ -103,6 +107,7 @@ static struct lb_outcome_context context(const struct lb_transfer *t) {
       .connect_timeout_ms = endpoint->connect_timeout_ms,
       .request_timeout_ms = endpoint->request_timeout_ms,
       .loopback = endpoint->loopback,
+      .store = endpoint->store,
   };
 }
 
@@ -165,9 +170,15 @@ static void wait_then_repeat(struct lb_transfer *t, int64_t wait_ms) {
   if (req->waiting != NULL) req->waiting(req, t->io);
 }
 
+static void note_reach(struct lb_transfer *t) {
+  t->reached = t->reached || t->attempt.sent;
+  t->req->unreached = !t->reached && lb_outcome_is_unreached(&t->attempt);
+}
+
 /* The attempt is over and its place is given back. */
 static void judge(struct lb_transfer *t) {
   struct lb_request *req = t->req;
+  note_reach(t);
   req->http_status = t->attempt.http_status;
   if (t->attempt.http_status > 0) t->host->answered = true;
   if (lb_outcome_may_be_received(&t->attempt)) req->received_unknown = true;
@@ -226,6 +237,7 @@ static void cancel(struct lb_transfer *t) {
     if (lb_outcome_may_be_received(&t->attempt)) t->req->received_unknown = true;
     leave_place(t);
   }
+  t->req->unreached = false;
   finish(t, lb_error_set(&t->req->err, LB_CANCELLED, "%s was cancelled", t->req->what));
 }
 
@@ -234,6 +246,8 @@ static void exchange_timed_out(struct lb_transfer *t) {
   bool in_line = t->state == LB_TRANSFER_QUEUED;
   if (t->state == LB_TRANSFER_RUNNING) {
     if (lb_outcome_may_be_received(&t->attempt)) req->received_unknown = true;
+    t->attempt.end = LB_ATTEMPT_CONNECT; /* if that is how far it came */
+    note_reach(t);
     leave_place(t);
   }
   bool names = req->timeout_option != NULL;

@@ -32,6 +32,7 @@ struct lb_transfer {
   struct lb_timer timer; /* the nearest of this transfer's deadlines */
   int64_t started_ms;
   int64_t again_ms;  /* while WAITING */
+  bool reached;      /* a connection stood in some attempt */
   bool told_waiting; /* the log has its line */
 
   /* Of the present attempt. */

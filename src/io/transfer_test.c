@@ -137,19 +137,6 @@ static void test_exchange_timeout_bounds_the_repeats(void **state) {
   rig_reset(&rig);
 }
 
-/* A port of 127.0.0.1 where nobody listens: bound and given back. */
-static int free_port(void) {
-  struct sockaddr_in address = {.sin_family = AF_INET};
-  socklen_t len = sizeof(address);
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) _exit(1);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
-  assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-  lb_os_close(fd);
-  return ntohs(address.sin_port);
-}
-
 static void test_refused_is_tried_for_ten_seconds(void **state) {
   (void)state;
   static const int64_t waits_ms[] = {750, 1500, 3000}; /* 6,000 more would be too long */
@@ -157,7 +144,7 @@ static void test_refused_is_tried_for_ten_seconds(void **state) {
   struct exchange ex;
   char url[64];
   rig_init(&rig);
-  (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/path", free_port());
+  (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/path", rig_free_port());
   rig.opts.url = url;
   rig_reconnect(&rig);
   exchange_init(&ex, rig.io, rig.endpoint, LB_REPEAT_IF_NOT_RECEIVED, "q");

@@ -402,10 +402,16 @@ static void org_header(const char *url, char *out, size_t cap) {
 
 static enum lb_status make_endpoint(struct lb_options *opts, const char *url,
                                     struct lb_endpoint **out, struct lb_error *err) {
-  char *ca_file = NULL;
+  char *ca_file = NULL, *store_ca_file = NULL, *store_proxy = NULL;
   char org[128];
   org_header(url, org, sizeof org);
-  LB_TRY(lb_options_text(opts, LB_OPT_TLS_CA_FILE, &ca_file, err));
+  enum lb_status status = lb_options_text(opts, LB_OPT_TLS_CA_FILE, &ca_file, err);
+  if (status == LB_OK) {
+    status = lb_options_text(opts, LB_OPT_CLOUDFETCH_CA_FILE, &store_ca_file, err);
+  }
+  if (status == LB_OK) {
+    status = lb_options_text(opts, LB_OPT_CLOUDFETCH_PROXY, &store_proxy, err);
+  }
   struct lb_endpoint_options endpoint = {
       .url = url,
       .ca_file = ca_file,
@@ -416,8 +422,13 @@ static enum lb_status make_endpoint(struct lb_options *opts, const char *url,
       .connect_timeout_ms = lb_options_int(opts, LB_OPT_CONNECT_TIMEOUT) * 1000,
       .request_timeout_ms = lb_options_int(opts, LB_OPT_REQUEST_TIMEOUT) * 1000,
       .retry_timeout_ms = lb_options_int(opts, LB_OPT_RETRY_TIMEOUT) * 1000,
+      .store_ca_file = store_ca_file,
+      .store_proxy = store_proxy,
   };
-  enum lb_status status = lb_endpoint_create(&endpoint, out, err);
+  if (status == LB_OK) status = lb_endpoint_create(&endpoint, out, err);
+  if (store_proxy != NULL) lb_wipe(store_proxy, strlen(store_proxy));
+  lb_free(store_proxy);
+  lb_free(store_ca_file);
   lb_free(ca_file);
   return status;
 }

@@ -5,10 +5,15 @@ folders that an option names, and never touches another file."""
 from __future__ import annotations
 
 import hashlib
+import http.client
+import http.server
 import os
 import pathlib
 import random
 import re
+import threading
+import urllib.parse
+from collections.abc import Iterator
 
 import pytest
 from harness import (
@@ -259,3 +264,76 @@ def test_log_tells_no_url(w: Warehouse, home: pathlib.Path, capfd: pytest.Captur
     store = w.storage.removeprefix("http://")
     assert store in told
     assert store + "/" not in told and "http://" not in told
+
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """Passes requests on to the host that they name, and remembers them."""
+
+    asked: list[str]
+
+    def handle_one(self) -> None:
+        type(self).asked.append(f"{self.command} {urllib.parse.urlsplit(self.path).netloc}")
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        url = urllib.parse.urlsplit(self.path)
+        there = http.client.HTTPConnection(url.netloc, timeout=10)
+        there.request(self.command, f"{url.path}?{url.query}", body, dict(self.headers))
+        reply = there.getresponse()
+        data = reply.read()
+        self.send_response(reply.status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+        there.close()
+
+    do_GET = do_PUT = do_DELETE = handle_one
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def proxy() -> Iterator[tuple[str, list[str]]]:
+    """A proxy's URL and what it was asked for."""
+    asked: list[str] = []
+    handler = type("Handler", (Proxy,), {"asked": asked})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+def test_store_behind_a_proxy_of_its_own(
+    w: Warehouse, home: pathlib.Path, proxy: tuple[str, list[str]]
+) -> None:
+    url, asked = proxy
+    data = random.Random(1).randbytes(100_000)
+    (home / "out").write_bytes(data)
+    with connected(w, allowing(home), {"databricks.cloudfetch.proxy": url}) as conn:
+        put(conn, home / "out")
+        get(conn, home / "back")
+    assert (home / "back").read_bytes() == data
+    store = w.storage.removeprefix("http://")
+    assert asked == [f"PUT {store}", f"GET {store}"]  # and nothing for the server
+
+
+def test_store_that_cannot_be_reached(w: Warehouse, home: pathlib.Path) -> None:
+    (home / "out").write_bytes(b"x")
+    option = {"databricks.cloudfetch.proxy": "http://user:sesame@127.0.0.1:1"}
+    with connected(w, allowing(home), option) as conn:
+        with pytest.raises(Error, match="databricks.cloudfetch.proxy") as failed:
+            put(conn, home / "out")
+        assert "sesame" not in str(failed.value) and "X-" not in str(failed.value)
+
+
+def test_certificates_of_a_store(own_warehouse, home: pathlib.Path, tmp_path) -> None:
+    (home / "out").write_bytes(b"x")
+    w = own_warehouse(tls=True)
+    own = tmp_path / "empty.pem"
+    own.write_text("")
+    with connected(w, allowing(home), {"databricks.cloudfetch.ca_file": str(w.ca_file)}) as conn:
+        put(conn, home / "out")
+    with connected(w, allowing(home), {"databricks.cloudfetch.ca_file": str(own)}) as conn:
+        with pytest.raises(Error, match="databricks.cloudfetch.ca_file"):
+            put(conn, home / "out")

@@ -4,6 +4,9 @@
 #ifndef LB_TESTS_UNIT_IO_RIG_H
 #define LB_TESTS_UNIT_IO_RIG_H
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "exchange.h"
 #include "http_server.h"
 
@@ -61,6 +64,19 @@ static inline void rig_script(struct rig *rig, struct http_step first,
 
 static inline bool rig_contains(const char *text, const char *part) {
   return lb_str_find_nocase(lb_str_from(text), lb_str_from(part)) != SIZE_MAX;
+}
+
+/* A port of 127.0.0.1 where nobody listens: bound and given back. */
+static inline int rig_free_port(void) {
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  socklen_t len = sizeof(address);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_true(fd >= 0);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+  assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+  lb_os_close(fd);
+  return ntohs(address.sin_port);
 }
 
 /* Moves the clock and lets the timers see it. */
