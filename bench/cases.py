@@ -65,6 +65,7 @@ class Case:
     #: Arguments of the clients.
     repeat: int = 1
     threads: int = 1
+    parked: int = 0
     pause: float = 0
     #: The time to the first rows is what counts.
     first: bool = False
@@ -134,6 +135,9 @@ def behaviour(scale: float) -> list[Case]:
         found.append(Case(f"{by}-64", title, sql, part, [LAKEBEAT], by, threads=64, rounds=3))
         title = f"{way}, one narrow result of as many rows as ten of those"
         found.append(Case(f"{by}-one", title, narrow(10 * part), 10 * part, [LAKEBEAT], by))
+        title = f"{way}, the same beside eight that nobody reads on"
+        sql = narrow(10 * part)
+        found.append(Case(f"{by}-parked", title, sql, 10 * part, [LAKEBEAT], by, parked=8))
         title = f"{way}, a reader that pauses"
         sql = narrow(count)
         found.append(

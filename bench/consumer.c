@@ -2,7 +2,7 @@
 /* Reads results through the driver's C interface and drops the batches.
  *
  *   consumer [--driver LIBRARY] [--sum] [--repeat N] [--threads N] [--pause SECONDS]
- *            URI SQL [KEY=VALUE...]
+ *            [--parked N] URI SQL [KEY=VALUE...]
  *
  * The token is LAKEBEAT_BENCH_TOKEN of the environment. KEY=VALUE are options of the
  * database.
@@ -11,6 +11,8 @@
  *   --threads  so many results at the same time, on one connection, one thread each
  *   --pause    after the first batch waits for the driver to come to rest, then so long;
  *              the CPU that is used meanwhile is in the answer
+ *   --parked   before all this, executes so often, reads one batch of each, and leaves
+ *              the rest unread to the end
  *
  * Built a second time with BENCH_LINKED, it contains the driver and tells its
  * allocations. */
@@ -28,6 +30,7 @@ AdbcStatusCode AdbcDriverInit(int version, void *driver, struct AdbcError *error
 
 #define MAX_THREADS 256
 #define MAX_REPEAT 1000000
+#define MAX_PARKED 64
 /* Long enough for pages in flight to arrive and for idle memory to be given back. */
 #define SETTLE_SECONDS 2.5
 
@@ -36,7 +39,7 @@ typedef AdbcStatusCode (*driver_init)(int, void *, struct AdbcError *);
 struct options {
   const char *library;
   bool sum;
-  long repeat, threads;
+  long repeat, threads, parked;
   double pause;
   const char *uri, *sql;
   char **pairs;
@@ -202,6 +205,34 @@ static void warm_up(void) {
   opts = real;
 }
 
+static struct parked {
+  struct AdbcStatement stmt;
+  struct ArrowArrayStream stream;
+} parked[MAX_PARKED];
+
+static void park(void) {
+  struct AdbcError error = ADBC_ERROR_INIT;
+  for (long i = 0; i < opts.parked; i++) {
+    struct parked *one = &parked[i];
+    ok(drv.StatementNew(&connection, &one->stmt, &error), &error, "statement");
+    ok(drv.StatementSetSqlQuery(&one->stmt, opts.sql, &error), &error, "query");
+    ok(drv.StatementExecuteQuery(&one->stmt, &one->stream, NULL, &error), &error,
+       "execute");
+    struct ArrowArray batch = {.release = NULL};
+    if (one->stream.get_next(&one->stream, &batch) != 0) die("parked: not readable");
+    if (batch.release) batch.release(&batch);
+  }
+  if (opts.parked > 0) doze(SETTLE_SECONDS);
+}
+
+static void release_parked(void) {
+  struct AdbcError error = ADBC_ERROR_INIT;
+  for (long i = 0; i < opts.parked; i++) {
+    parked[i].stream.release(&parked[i].stream);
+    ok(drv.StatementRelease(&parked[i].stmt, &error), &error, "release of the statement");
+  }
+}
+
 static void read_options(int argc, char **argv) {
   int at = 1;
   for (; at < argc && strncmp(argv[at], "--", 2) == 0; at++) {
@@ -217,6 +248,8 @@ static void read_options(int argc, char **argv) {
       opts.repeat = strtol(argv[at], NULL, 10);
     } else if (strcmp(name, "--threads") == 0) {
       opts.threads = strtol(argv[at], NULL, 10);
+    } else if (strcmp(name, "--parked") == 0) {
+      opts.parked = strtol(argv[at], NULL, 10);
     } else if (strcmp(name, "--pause") == 0) {
       opts.pause = strtod(argv[at], NULL);
     } else {
@@ -228,6 +261,7 @@ static void read_options(int argc, char **argv) {
   if (opts.threads < 1 || opts.threads > MAX_THREADS) {
     die("--threads: 1 to %d", MAX_THREADS);
   }
+  if (opts.parked < 0 || opts.parked > MAX_PARKED) die("--parked: 0 to %d", MAX_PARKED);
   opts.uri = argv[at];
   opts.sql = argv[at + 1];
   opts.pairs = argv + at + 2;
@@ -270,6 +304,7 @@ int main(int argc, char **argv) {
   read_options(argc, argv);
   open_database(&database);
   warm_up();
+  park();
 
   printf("{");
   long before_kib = start_of_peak_kib();
@@ -282,6 +317,7 @@ int main(int argc, char **argv) {
   printf("\"wall\": %.6f, \"cpu\": %.6f, \"peak_kib\": %ld, \"blocks\": %lld, ", wall,
          cpu, status_kib("VmHWM:") - before_kib, blocks_so_far() - blocks);
   print_sums(readers);
+  release_parked();
 
   ok(drv.ConnectionRelease(&connection, &error), &error, "release of the connection");
   ok(drv.DatabaseRelease(&database, &error), &error, "release of the database");

@@ -180,6 +180,7 @@ class Contest:
                 argv = [str(self.paths.build / "bench" / "consumer")]
                 argv += ["--driver", str(self.paths.driver)]
             argv += ["--threads", str(case.threads), "--pause", str(case.pause)]
+            argv += ["--parked", str(case.parked)]
             return argv + verified + repeat + place + options
         if who == cases.ADBC:
             driver = ["--driver", str(self.paths.driver)]

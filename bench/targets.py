@@ -135,6 +135,9 @@ def all_targets(found: Results, library_kib: float) -> list[Target]:
         targets.append(
             Target(f"{way}: rows/s of 64 results ÷ of one", speed, 0.9, least=True, bound=bound)
         )
+        speed = ratio(results.rate(f"{by}-parked"), results.rate(one))
+        what = f"{way}: rows/s beside eight parked results ÷ alone"
+        targets.append(Target(what, speed, 0.9, least=True))
         threads = ratio(results.get(many, "driver_threads"), results.get(one, "driver_threads"))
         targets.append(Target(f"{way}: driver's threads, 64 results ÷ one", threads, 1))
     each = results.get("select-1", "latency_median", cases.GO)
