@@ -143,6 +143,15 @@ class Control:
             made += [(kind, "connection")] if known["phase"] == "connection" else []
         return made
 
+    def cloud_fault_matrix(self) -> list[tuple[str, str]]:
+        """Every (kind, ``storage`` or ``links``) that can be."""
+        return [
+            (kind, place)
+            for kind, known in self.fault_kinds().items()
+            for place in ("storage", "links")
+            if known[place]
+        ]
+
     def fault_taken(self, ident: str) -> int:
         return self.call("GET", f"/faults/{ident}")["taken_count"]
 

@@ -110,7 +110,8 @@ class Links:
             return None
         if op.session.protocol < V3 or op.outcome is None or op.outcome.kind != "query":
             return None
-        if store.raw_bytes < options.cloud_fetch_bytes:
+        # Rows that wait to be read before more are made are many, whatever they weigh.
+        if store.raw_bytes < options.cloud_fetch_bytes and not store.stalled:
             return None
         size = op.wanted.file_bytes or MOST_FILE_BYTES
         size = max(1, min(size, options.cloud_fetch_file_bytes, MOST_FILE_BYTES))

@@ -20,7 +20,7 @@ import pyarrow as pa
 from databricks.sql.thrift_api.TCLIService import ttypes
 
 from .encode import ColumnEncoder, NativeTypes, WireColumn, WireForm, columns_of_schema
-from .results import Discarded, ResultStore
+from .results import FINISHED_BYTES, Discarded, ResultStore
 
 if TYPE_CHECKING:
     from .links import OperationLinks
@@ -342,12 +342,16 @@ class StatementRunner:
         # Columns are made from the native values when they are fetched.
         native = op.wanted.native if op.arrow else EVERY_TYPE_NATIVE
         form = WireForm(outcome.schema, outcome.columns, native, personality.text_flavour)
+        options = self.warehouse.options
+        # Whether the rows come as links has to be known when the statement has finished.
+        links = options.cloud_fetch_bytes if op.wanted.links and options.cloud_fetch else 0
         return ResultStore(
             form,
             lz4_frames=op.arrow and op.wanted.lz4,
             row_limit=op.wanted.row_limit,
             changed=lambda: self._post(self._progress),
-            batch_rows=self.warehouse.options.batch_rows,
+            batch_rows=options.batch_rows,
+            finished_bytes=max(FINISHED_BYTES, links),
             whole=self.warehouse.bench is not None,
         )
 

@@ -173,14 +173,17 @@ class ResultStore:
         row_limit: int | None,
         changed: Callable[[], None],
         batch_rows: int = 0,
+        finished_bytes: int = FINISHED_BYTES,
         whole: bool = False,
     ):
-        """``batch_rows``: most rows of a batch, 0 = ``PIECE_ROWS``.  ``whole``: make all
-        rows before the statement counts as finished, however many.
+        """``batch_rows``: most rows of a batch, 0 = ``PIECE_ROWS``.  ``finished_bytes``: so
+        much is made before the statement counts as finished; ``whole``: all is, however
+        much that is.
         """
         self.form = form
         self.lz4_frames = lz4_frames
         self.row_limit = row_limit
+        self.finished_bytes = finished_bytes
         self.whole = whole
         self._batch_rows = batch_rows or PIECE_ROWS
         self._changed = changed
@@ -280,7 +283,7 @@ class ResultStore:
         """Enough is known to call the statement finished."""
         if self.whole:
             return self.ended
-        return self.ended or self.stalled or self.raw_bytes >= FINISHED_BYTES
+        return self.ended or self.stalled or self.raw_bytes >= self.finished_bytes
 
     def ready(self, start: int, max_rows: int, max_bytes: int) -> bool:
         """Is the page complete, and is it known whether rows follow it?"""

@@ -399,10 +399,7 @@ SLOW = {"delay": {"ms": 1}, "drip": {"bytes": 200_000, "ms": 1}, "hang": None, "
 def random_faults(w, seed):
     chance = random.Random(seed)
     kinds = sorted(
-        (kind, place)
-        for kind, known in w.fault_kinds().items()
-        for place in ("storage", "links")
-        if known[place] and SLOW.get(kind, ()) is not None
+        cell for cell in w.cloud_fault_matrix() if SLOW.get(cell[0], ()) is not None
     )
     chosen = chance.sample(kinds, 3)
     for number, (kind, place) in enumerate(chosen):

@@ -155,6 +155,16 @@ def test_when_rows_come_inline(w, fields, settings, protocol):
     assert c.metadata(handle).resultFormat != URLS
 
 
+def test_a_large_limit_is_the_limit(w, c):
+    sql = "SELECT id, repeat('x', 100) AS s FROM range(0, {rows}, 1, 1)"
+    w.settings(cloud_fetch_bytes=48 << 20)
+    seen = []
+    for rows in (300_000, 600_000):
+        page = c.fetch(run(c, rows, sql))
+        seen.append(page.results.resultLinks is not None)
+    assert seen == [False, True]
+
+
 def test_always_links(w, c):
     w.settings(cloud_fetch_bytes=0)
     assert ids(links(c, run(c, rows=3))) == [0, 1, 2]
