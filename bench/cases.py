@@ -18,7 +18,7 @@ FLOORS = {FLOOR1: 1, FLOOR2: 2, FLOOR_FIRST: 1}
 LAKEBEAT, ADBC = "lakebeat, C", "lakebeat, Python"
 GO, GO_ROWS = "databricks-sql-go, batches", "databricks-sql-go, rows"
 CONNECTOR = "databricks-sql-connector"
-KERNEL = "databricks-sql-kernel"
+KERNEL = "databricks-sql-connector, kernel back end"
 LINKED = "lakebeat, allocations counted"
 
 #: Contestants that never run, with the reason.
