@@ -3,6 +3,8 @@
 
 #include <stdatomic.h>
 
+#include "io/io.h"
+
 struct lb_auth {
   atomic_uint refs;
   bool sends_secret;
@@ -124,23 +126,29 @@ enum lb_status lb_auth_renew(struct lb_auth *auth, struct lb_io *io,
 }
 
 /* The old token stays when the new one is none, or finds no memory. */
-static bool replace(struct lb_auth *auth, const char *token) {
+static enum lb_status replace(struct lb_auth *auth, const char *token,
+                              struct lb_error *err) {
   struct lb_str secret;
   size_t len;
-  if (token == NULL || check_token(token, &secret, NULL) != LB_OK) return false;
+  LB_TRY(check_token(token, &secret, err));
   char *value = make_value(LB_STR("Bearer "), secret, false, &len);
-  if (value == NULL) return false;
+  if (value == NULL) return lb_error_oom(err, "the renewed token");
   lb_wipe(auth->value, auth->value_len);
   lb_free(auth->value);
   auth->value = value;
   auth->value_len = len;
-  return true;
+  return LB_OK;
 }
 
 void lb_auth_renewed(struct lb_auth *auth, struct lb_io *io, const char *token) {
   LB_ASSERT(auth->owned.renewing);
   if (!auth->owned.renewing) return;
-  bool renewed = replace(auth, token);
+  struct lb_error err = LB_ERROR_INIT;
+  bool renewed = token != NULL && replace(auth, token, &err) == LB_OK;
+  if (token != NULL && !renewed) {
+    lb_log(io ? lb_io_log(io) : NULL, LB_LOG_WARN, "auth", "the former token stays: %s",
+           err.message);
+  }
   auth->owned.renewing = false;
   /* One who asks again from within done waits for the next renewal. */
   lb_list_splice(&auth->owned.ended, &auth->owned.waiters);

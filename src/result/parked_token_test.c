@@ -223,6 +223,7 @@ static void rule_4_0_a_renewal_that_fails_is_a_failure(void **state) {
   lab_init(&lab, auth, RESULTS);
   rig_advance(&lab.rig, 60000);
   answered(&lab, RESULTS);
+  assert_int_equal(atomic_load(&lab.source.asked), 1);
   renewed(&lab, auth, NULL);
   for (int i = 0; i < RESULTS; i++) {
     assert_int_equal(snapshot(&lab, i).probes_failed, 1);
@@ -260,6 +261,7 @@ static void rule_4_0_released_while_a_renewal_runs(void **state) {
   lab_init(&lab, auth, RESULTS);
   rig_advance(&lab.rig, 60000);
   answered(&lab, RESULTS);
+  assert_int_equal(atomic_load(&lab.source.asked), 1);
   for (int i = 0; i < RESULTS; i++) park_reset(&lab.parks[i], &lab);
   lb_session_release(lab.sess); /* the renewal holds what it needs */
   renewed(&lab, auth, "second");
