@@ -72,13 +72,16 @@ enum lb_status lb_adbc_object_check_ready(const struct lb_adbc_object *obj,
 
 enum lb_status lb_adbc_object_check_options(const struct lb_adbc_object *obj,
                                             struct lb_error *err) {
+  if (obj->failure_lost) {
+    return lb_error_oom(err, "an option that could not be set");
+  }
   if (obj->failure == NULL) return LB_OK;
   lb_error_copy(err, &obj->failure->err);
   return obj->failure->err.status;
 }
 
-/* Remembers a failure, or forgets that of a key which is right now. Without memory it is
- * not remembered: the caller has been told. */
+/* Remembers a failure, or forgets that of a key which is right now. Without memory for
+ * it the object cannot be initialised: it would come to life without the option. */
 static void note(struct lb_adbc_object *obj, struct lb_str key, enum lb_status status,
                  const struct lb_error *err) {
   struct lb_adbc_option_failure **at = &obj->failure;
@@ -86,7 +89,10 @@ static void note(struct lb_adbc_object *obj, struct lb_str key, enum lb_status s
   struct lb_adbc_option_failure *failure = *at;
   if (status != LB_OK && failure == NULL) {
     failure = lb_alloc(LB_MEM_MISC, sizeof(*failure) + key.len + 1);
-    if (failure == NULL) return;
+    if (failure == NULL) {
+      obj->failure_lost = true;
+      return;
+    }
     failure->next = NULL;
     lb_str_copy(failure->key, key.len + 1, key);
     *at = failure;

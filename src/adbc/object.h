@@ -37,6 +37,7 @@ struct lb_adbc_object {
   /* The options that could not be set and were not set rightly since. Driver managers may
    * forget such a failure, so that Init repeats the first. NULL: none. */
   struct lb_adbc_option_failure *failure;
+  bool failure_lost; /* there was no memory for one more: Init fails for good */
 };
 
 /* parent: the options of the object above, or NULL. */
