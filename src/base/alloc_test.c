@@ -39,6 +39,8 @@ static void test_zeroed_forms(void **state) {
   static const char zeros[64];
   char *a = lb_alloc_zero(LB_MEM_MISC, sizeof(zeros));
   char *b = lb_alloc_array(LB_MEM_MISC, 16, 4);
+  assert_non_null(a);
+  assert_non_null(b);
   assert_memory_equal(a, zeros, sizeof(zeros));
   assert_memory_equal(b, zeros, sizeof(zeros));
   lb_free(a);
@@ -48,6 +50,7 @@ static void test_zeroed_forms(void **state) {
 static void test_impossible_sizes_are_refused(void **state) {
   (void)state;
   char *kept = lb_alloc(LB_MEM_MISC, 4);
+  assert_non_null(kept);
   assert_null(lb_alloc(LB_MEM_MISC, SIZE_MAX));
   assert_null(lb_alloc(LB_MEM_MISC, (size_t)PTRDIFF_MAX));
   assert_null(lb_alloc_zero(LB_MEM_MISC, SIZE_MAX - 3));
@@ -61,13 +64,19 @@ static void test_realloc_keeps_content_and_books(void **state) {
   (void)state;
   struct lb_mem_stats misc = lb_mem_stats(LB_MEM_MISC);
   struct lb_mem_stats wire = lb_mem_stats(LB_MEM_WIRE);
-  char *p = lb_realloc(LB_MEM_MISC, NULL, 3);
+  static char *p; /* a block in use is found by the leak checker */
+  p = lb_realloc(LB_MEM_MISC, NULL, 3);
+  assert_non_null(p);
   memcpy(p, "ab", 3);
-  p = lb_realloc(LB_MEM_WIRE, p, 100000);
+  char *moved = lb_realloc(LB_MEM_WIRE, p, 100000);
+  assert_non_null(moved);
+  p = moved;
   assert_string_equal(p, "ab");
   assert_int_equal(lb_mem_stats(LB_MEM_MISC).live_bytes, misc.live_bytes);
   assert_int_equal(lb_mem_stats(LB_MEM_WIRE).live_bytes - wire.live_bytes, 100000);
-  p = lb_realloc(LB_MEM_WIRE, p, 2);
+  moved = lb_realloc(LB_MEM_WIRE, p, 2);
+  assert_non_null(moved);
+  p = moved;
   assert_int_equal(lb_mem_stats(LB_MEM_WIRE).live_bytes - wire.live_bytes, 2);
   lb_mem_fail_nth(1, false);
   assert_null(lb_realloc(LB_MEM_WIRE, p, 200));
@@ -167,6 +176,7 @@ static void test_a_write_before_a_block_is_found(void **state) {
 
 static void test_the_fixture_counts_what_is_left_behind(void **state) {
   void *p = lb_alloc(LB_MEM_MISC, 1);
+  assert_non_null(p);
   assert_int_equal(lb_test_live_blocks() - *lb_test_blocks_before(), 1);
   lb_free(p);
   assert_int_equal(lb_test_teardown(state), 0);
@@ -183,6 +193,8 @@ static enum lb_status make_pair(struct lb_error *err) {
 
 static void test_torture_fails_each_allocation_once(void **state) {
   (void)state;
+  /* Within torture the macro runs its body once, for the failure of that. */
+  if (lb_torture()->on) return;
   int runs = 0;
   int failed = 0;
   LB_TEST_TORTURE({

@@ -11,9 +11,9 @@ static void test_appends_in_network_order(void **state) {
   lb_buf_append_be16(&buf, 0x0203);
   lb_buf_append_be32(&buf, 0x04050607);
   lb_buf_append_be64(&buf, UINT64_C(0x08090a0b0c0d0e0f));
+  LB_TEST_OK(lb_buf_check(&buf, "x", NULL), NULL);
   for (size_t i = 0; i < 15; i++) assert_int_equal(buf.data[i], i + 1);
   assert_int_equal(buf.len, 15);
-  LB_TEST_OK(lb_buf_check(&buf, "x", NULL), NULL);
   lb_buf_reset(&buf);
   assert_null(buf.data);
   assert_int_equal(buf.max, 1000);
@@ -41,6 +41,7 @@ static void test_grows_and_keeps_content(void **state) {
   struct lb_buf buf;
   lb_buf_init(&buf, LB_MEM_WIRE, SIZE_MAX);
   for (size_t i = 0; i < 10000; i++) lb_buf_appendf(&buf, "%04d,", (int)i);
+  LB_TEST_OK(lb_buf_check(&buf, "x", NULL), NULL);
   assert_int_equal(buf.len, 50000);
   assert_memory_equal(buf.data, "0000,0001,", 10);
   assert_memory_equal(buf.data + 49995, "9999,", 5);
@@ -87,11 +88,14 @@ static void test_extend_and_reserve(void **state) {
   lb_buf_init(&buf, LB_MEM_WIRE, 100);
   assert_non_null(lb_buf_extend(&buf, 0));
   lb_buf_reserve(&buf, 100);
+  LB_TEST_OK(lb_buf_check(&buf, "x", NULL), NULL);
   uint8_t *data = buf.data;
   assert_true(buf.cap >= 100);
   uint8_t *room = lb_buf_extend(&buf, 3);
+  assert_non_null(room);
   memcpy(room, "abc", 3);
   room = lb_buf_extend(&buf, 97);
+  assert_non_null(room);
   memset(room, 'z', 97);
   assert_ptr_equal(buf.data, data);
   assert_int_equal(buf.len, 100);
@@ -106,6 +110,8 @@ static void test_move(void **state) {
   lb_buf_init(&b, LB_MEM_IO, 20);
   lb_buf_append_text(&a, "old");
   lb_buf_append_text(&b, "new");
+  LB_TEST_OK(lb_buf_check(&a, "a", NULL), NULL);
+  LB_TEST_OK(lb_buf_check(&b, "b", NULL), NULL);
   lb_buf_move(&a, &b);
   assert_string_equal(lb_buf_text(&a), "new");
   assert_int_equal(a.max, 20);

@@ -181,7 +181,7 @@ static void test_limits(void **state) {
   lb_uri_reset(&uri);
 
   struct lb_buf buf;
-  lb_buf_init(&buf, LB_MEM_MISC, 4096);
+  lb_buf_init(&buf, LB_MEM_TEST, 4096);
   lb_buf_append_text(&buf, "lakebeat://h/p?");
   for (int i = 0; i < LB_URI_OPTIONS_MAX; i++) lb_buf_append_text(&buf, "catalog=c&");
   struct lb_str whole = {(const char *)buf.data, buf.len};
