@@ -179,10 +179,18 @@ static enum lb_status read_info(const struct lb_request *req, char *out, size_t 
   return status;
 }
 
+/* Whether the server has closed the operation itself. Without a handle we cannot, so that
+ * nothing is to be made of a failure. */
+static bool is_closed(const struct lb_t_close_operation_resp *closing, bool has_handle) {
+  if (!closing) return false;
+  enum lb_status status = lb_thrift_judge_status(closing->status, "CloseOperation", NULL);
+  return !has_handle || status == LB_OK || status == LB_RESULT_LOST;
+}
+
 static void read_direct(const struct lb_t_spark_direct_results *direct,
                         struct lb_op_head *out) {
   if (direct->operation_status) lb_thrift_judge_operation(direct->operation_status, out);
-  out->closed_by_server = direct->close_operation != NULL;
+  out->closed_by_server = is_closed(direct->close_operation, out->has_handle);
   out->has_metadata = direct->result_set_metadata != NULL;
   out->has_rows = direct->result_set != NULL;
 }

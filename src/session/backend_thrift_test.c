@@ -413,6 +413,43 @@ static void test_execute_reply_still_running(void **state) {
   exchange_reset(&ex);
 }
 
+/* What the server has failed to close is still there, to be closed by us. */
+static void test_only_a_close_that_succeeded_counts(void **state) {
+  (void)state;
+  static uint8_t id[16] = {1};
+  const struct {
+    struct lb_t_status status;
+    bool handle, closed;
+  } rows[] = {
+      {success(), true, true},
+      {failed("08000", "the file system is full"), true, false},
+      {failed("08000", "Invalid OperationHandle: x"), true, true},
+      {failed("08000", "the file system is full"), false, true},
+  };
+  struct exchange ex;
+  exchange_init(&ex);
+  for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
+    struct lb_error err = LB_ERROR_INIT;
+    struct lb_op_head head;
+    struct lb_t_status good = success(), ending = rows[i].status;
+    struct lb_t_close_operation_resp closing = {&ending};
+    struct lb_t_spark_direct_results direct = {.close_operation = &closing};
+    struct lb_str bytes = {(const char *)id, sizeof id};
+    struct lb_t_handle_identifier both = {.guid = bytes, .secret = bytes};
+    struct lb_t_operation_handle handle = {.operation_id = &both,
+                                           .operation_type = LB_T_I32(0),
+                                           .has_result_set = LB_T_BOOL(true)};
+    struct lb_t_execute_statement_resp resp = {
+        .status = &good,
+        .operation_handle = rows[i].handle ? &handle : NULL,
+        .direct_results = &direct};
+    answer_struct(&ex, "ExecuteStatement", &lb_t_execute_statement_resp_desc, &resp);
+    LB_TEST_OK(backend->read_execute(ex.req, &head, &err), &err);
+    assert_int_equal(head.closed_by_server, rows[i].closed);
+  }
+  exchange_reset(&ex);
+}
+
 static void test_statement_errors_are_readable(void **state) {
   (void)state;
   struct exchange ex;
@@ -835,6 +872,7 @@ LB_TEST_MAIN(LB_TEST(test_open_leaves_the_classic_version_out),
              LB_TEST(test_open_engine_is_asked_for_its_name),
              LB_TEST(test_old_engine_gets_older_versions),
              LB_TEST(test_execute_reply_still_running),
+             LB_TEST(test_only_a_close_that_succeeded_counts),
              LB_TEST(test_statement_errors_are_readable), LB_TEST(test_server_texts),
              LB_TEST(test_long_server_texts_are_cut),
              LB_TEST(test_endless_server_texts_are_not_searched),
