@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "result/describe.h"
 
-#include "session/sql_text.h"
+#include "wire/sql_scan.h"
 
 enum lb_status lb_describe_query(struct lb_str sql, struct lb_buf *out,
                                  struct lb_error *err) {
-  struct lb_str body = lb_sql_body(sql);
-  if (!lb_sql_is_query(body)) {
+  struct lb_sql_scan scan = {0};
+  LB_TRY(lb_sql_scan(sql, &scan, err));
+  struct lb_str body = scan.body;
+  bool relation = scan.is_relation;
+  lb_sql_scan_reset(&scan);
+  if (!relation) {
     return lb_error_set(err, LB_NOT_IMPLEMENTED,
                         "only queries (SELECT, WITH, VALUES, TABLE, FROM) have a schema "
                         "that can be asked for without running them; this statement "

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing SQL for the server, and reading as much of the user's as the driver has to.
- * Pure. */
+/* Writing SQL for the server. Pure. */
 #ifndef LB_SESSION_SQL_TEXT_H
 #define LB_SESSION_SQL_TEXT_H
 
@@ -15,12 +14,5 @@ enum lb_status lb_sql_check_name(struct lb_str name, const char *what,
                                  struct lb_error *err) LB_MUST_USE;
 /* Text between single quotes, for the servers' default of backslash escapes. */
 void lb_sql_append_text(struct lb_buf *out, struct lb_str text);
-
-/* The text without what may stand around a statement: white space, comments and
- * semicolons at its end. Quotes, backticks and comments are heeded. */
-struct lb_str lb_sql_body(struct lb_str sql);
-/* True when body (of lb_sql_body) can be read only as a query: SELECT, WITH, VALUES,
- * TABLE, FROM, or one of these in parentheses. */
-bool lb_sql_is_query(struct lb_str body);
 
 #endif

@@ -35,50 +35,5 @@ static void what_the_server_replaces_is_no_name(void **state) {
   LB_TEST_CONTAINS(err.message, "the table 'a${env:HOME}'");
 }
 
-static void check_body(const char *sql, const char *expected) {
-  struct lb_str body = lb_sql_body(lb_str_from(sql));
-  assert_int_equal(body.len, strlen(expected));
-  assert_memory_equal(body.data, expected, body.len);
-}
-
-static void what_stands_around_a_statement_goes(void **state) {
-  (void)state;
-  check_body("SELECT 1", "SELECT 1");
-  check_body(" ;; SELECT 1 ;; \n; ", "SELECT 1");
-  check_body("SELECT 1 -- the end;\n;", "SELECT 1");
-  check_body("/* a /* nested */ ; */ SELECT 1 /* b */;", "SELECT 1");
-  check_body("SELECT ';' ;", "SELECT ';'");
-  check_body("SELECT '--' AS a", "SELECT '--' AS a");
-  check_body("SELECT 'it\\'s;' ; ", "SELECT 'it\\'s;'");
-  check_body("SELECT 'it''s;' ; ", "SELECT 'it''s;'");
-  check_body("SELECT `a``;--` FROM t;", "SELECT `a``;--` FROM t");
-  check_body("SELECT 1; DROP TABLE t;", "SELECT 1; DROP TABLE t");
-  check_body("SELECT 'open", "SELECT 'open");
-  check_body("", "");
-  check_body(" -- nothing", "");
-}
-
-static void queries_are_told_from_the_rest(void **state) {
-  (void)state;
-  static const char *const queries[] = {
-      "SELECT 1",   "select(1)", "( (SELECT 1))",   "WITH a AS (b) c",
-      "VALUES (1)", "TABLE t",   "from t select 1", "(-- x\nSELECT 1)"};
-  static const char *const others[] = {"INSERT INTO t VALUES (1)",
-                                       "DELETE FROM t",
-                                       "SELECTED",
-                                       "SHOW TABLES",
-                                       "",
-                                       "DROP TABLE t",
-                                       "TABLES"};
-  for (size_t i = 0; i < LB_ARRAY_LEN(queries); i++) {
-    assert_true(lb_sql_is_query(lb_sql_body(lb_str_from(queries[i]))));
-  }
-  for (size_t i = 0; i < LB_ARRAY_LEN(others); i++) {
-    assert_false(lb_sql_is_query(lb_sql_body(lb_str_from(others[i]))));
-  }
-}
-
 LB_TEST_MAIN(LB_TEST(names_are_quoted), LB_TEST(texts_are_quoted),
-             LB_TEST(what_the_server_replaces_is_no_name),
-             LB_TEST(what_stands_around_a_statement_goes),
-             LB_TEST(queries_are_told_from_the_rest))
+             LB_TEST(what_the_server_replaces_is_no_name))

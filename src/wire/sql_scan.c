@@ -14,10 +14,14 @@
  * wrong with it.
  *
  * `?` is a marker, unless `::` follows and a value stands before: `x?::INT` is the cast
- * that gives NULL (Databricks). So is `:` with a name right behind it, unless it comes
- * right behind a name, a number or something closed: `col:field` takes a field out of a
- * column. `::` is a cast. */
+ * that gives NULL (Databricks). A word is a value unless an expression may begin behind
+ * it (value_may_follow). So is `:` with a name right behind it, unless it comes right
+ * behind a name, a number or something closed: `col:field` takes a field out of a column.
+ * `::` is a cast. */
 #include "wire/sql_scan.h"
+
+/* What came last, but for white space and comments. */
+enum token { NOTHING, WORD, NUMBER, TEXT, NAME, MARKER, OTHER };
 
 struct scanner {
   const char *at;
@@ -28,6 +32,8 @@ struct scanner {
   bool first_seen;
   bool inserts; /* INSERT outside of parentheses */
   struct lb_str first;
+  enum token last;
+  struct lb_str last_text;
 };
 
 static bool is_letter(char c) {
@@ -84,7 +90,7 @@ static bool skip_dollars(struct scanner *s) {
   return true;
 }
 
-static void take_word(struct scanner *s) {
+static enum token take_word(struct scanner *s) {
   const char *begin = s->at;
   while (s->at < s->end && is_word(*s->at)) s->at++;
   struct lb_str word = {begin, (size_t)(s->at - begin)};
@@ -96,6 +102,34 @@ static void take_word(struct scanner *s) {
   bool raw = word.len == 1 && (*begin == 'r' || *begin == 'R') && s->at < s->end &&
              (*s->at == '\'' || *s->at == '"');
   if (raw) skip_quoted(s, false);
+  return raw ? TEXT : WORD;
+}
+
+static bool is_one_of(struct lb_str word, const char *const *words, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (lb_str_equal_nocase(word, lb_str_from(words[i]))) return true;
+  }
+  return false;
+}
+
+/* Words that make a literal of the text behind them. */
+static bool types_a_text(struct lb_str word) {
+  static const char *const words[] = {
+      "DATE", "TIMESTAMP", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMPLOCALTZ", "X"};
+  return is_one_of(word, words, LB_ARRAY_LEN(words));
+}
+
+static bool value_may_follow(struct lb_str word) {
+  static const char *const words[] = {
+      "ALL",      "AND",     "ANY",     "AS",      "BETWEEN",  "BOTH",      "BY",
+      "CASE",     "DATE",    "DIV",     "DEFAULT", "DISTINCT", "ELSE",      "ESCAPE",
+      "FOR",      "FROM",    "HAVING",  "IF",      "ILIKE",    "IN",        "INTERVAL",
+      "IS",       "LEADING", "LIKE",    "LIMIT",   "NOT",      "OF",        "OFFSET",
+      "ON",       "OR",      "QUALIFY", "RANGE",   "REGEXP",   "RETURN",    "RLIKE",
+      "ROWS",     "SELECT",  "SET",     "SOME",    "THEN",     "TIMESTAMP", "TO",
+      "TRAILING", "UNTIL",   "USING",   "VALUES",  "WHEN",     "WHERE",     "WHILE",
+      "WITH"};
+  return is_one_of(word, words, LB_ARRAY_LEN(words));
 }
 
 static enum lb_status add(struct scanner *s, struct lb_sql_scan *out, size_t len,
@@ -119,8 +153,10 @@ static enum lb_status add(struct scanner *s, struct lb_sql_scan *out, size_t len
     s->cap = cap;
   }
   out->named = name.data != NULL;
-  out->markers[out->count++] =
-      (struct lb_sql_marker){.at = (size_t)(s->at - s->begin), .len = len, .name = name};
+  bool joins = s->last == TEXT || s->last == MARKER ||
+               (s->last == WORD && types_a_text(s->last_text));
+  out->markers[out->count++] = (struct lb_sql_marker){
+      .at = (size_t)(s->at - s->begin), .len = len, .name = name, .joins = joins};
   s->at += len;
   return LB_OK;
 }
@@ -131,13 +167,18 @@ static bool after_value(const struct scanner *s) {
   return is_word(before) || strchr(")]`'\"?", before) != NULL;
 }
 
-/* A word is taken for a value only right before: it may be a keyword. */
 static bool at_try_cast(const struct scanner *s) {
   if (!looking_at(s, LB_STR("?::"))) return false;
-  if (after_value(s)) return true;
-  struct scanner before = *s;
-  while (before.at > s->begin && strchr(" \t\r\n", before.at[-1]) != NULL) before.at--;
-  return after_value(&before) && !is_word(before.at[-1]);
+  switch (s->last) {
+    case NOTHING:
+      return false;
+    case WORD:
+      return !value_may_follow(s->last_text);
+    case OTHER:
+      return strchr(")]", s->last_text.data[s->last_text.len - 1]) != NULL;
+    default:
+      return true;
+  }
 }
 
 static enum lb_status take_colon(struct scanner *s, struct lb_sql_scan *out,
@@ -164,74 +205,107 @@ static enum lb_status take_colon(struct scanner *s, struct lb_sql_scan *out,
   return add(s, out, len, (struct lb_str){name, (size_t)(name_end - name)}, err);
 }
 
-static enum lb_status step(struct scanner *s, struct lb_sql_scan *out,
-                           struct lb_error *err) {
-  char c = *s->at;
-  if (is_letter(c)) {
-    take_word(s);
-  } else if (c == '\'' || c == '"' || c == '`') {
-    skip_quoted(s, c != '`');
-  } else if (looking_at(s, LB_STR("--"))) {
+/* Past white space or a comment. False: neither is here. */
+static bool skip_blank(struct scanner *s) {
+  if (looking_at(s, LB_STR("--"))) {
     skip_line(s);
   } else if (looking_at(s, LB_STR("/*"))) {
     skip_comment(s);
+  } else if ((unsigned char)*s->at <= ' ') {
+    s->at++;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+static enum token take_number(struct scanner *s) {
+  /* `1e5` and `2x` are one token each: no word begins within. */
+  while (s->at < s->end && is_word(*s->at)) s->at++;
+  return NUMBER;
+}
+
+static enum token take_other(struct scanner *s) {
+  if (*s->at == '(') s->depth++;
+  if (*s->at == ')') s->depth--;
+  s->at++;
+  return OTHER;
+}
+
+/* One token; a marker goes to out. */
+static enum lb_status step(struct scanner *s, struct lb_sql_scan *out, enum token *token,
+                           struct lb_error *err) {
+  char c = *s->at;
+  int32_t markers = out->count;
+  *token = OTHER;
+  if (is_letter(c)) {
+    *token = take_word(s);
+  } else if (c == '\'' || c == '"') {
+    if (s->last == MARKER && out->count > 0) out->markers[out->count - 1].joins = true;
+    skip_quoted(s, true);
+    *token = TEXT;
+  } else if (c == '`') {
+    skip_quoted(s, false);
+    *token = NAME;
   } else if (c == '$' && skip_dollars(s)) {
-    return LB_OK;
+    *token = TEXT;
   } else if (c == '?' && at_try_cast(s)) {
     s->at += strlen("?::");
   } else if (c == '?') {
-    return add(s, out, 1, (struct lb_str){NULL, 0}, err);
+    LB_TRY(add(s, out, 1, (struct lb_str){NULL, 0}, err));
   } else if (c == ':') {
-    return take_colon(s, out, err);
+    LB_TRY(take_colon(s, out, err));
+  } else if (is_digit(c)) {
+    *token = take_number(s);
   } else {
-    if (c == '(') s->depth++;
-    if (c == ')') s->depth--;
-    s->at++;
-    /* `1e5` and `2x` are one token each: no word begins within. */
-    while (is_digit(c) && s->at < s->end && is_word(*s->at)) s->at++;
+    *token = take_other(s);
   }
+  if (out->count > markers) *token = MARKER;
   return LB_OK;
 }
 
+static bool is_relation(const struct scanner *s) {
+  static const char *const always[] = {"SELECT", "VALUES", "TABLE"};
+  static const char *const unless_it_inserts[] = {"WITH", "FROM"};
+  return is_one_of(s->first, always, LB_ARRAY_LEN(always)) ||
+         (!s->inserts &&
+          is_one_of(s->first, unless_it_inserts, LB_ARRAY_LEN(unless_it_inserts)));
+}
+
 static bool reads_only(const struct scanner *s) {
-  static const char *const queries[] = {"SELECT",   "VALUES", "TABLE",   "SHOW",
-                                        "DESCRIBE", "DESC",   "EXPLAIN", "LIST"};
-  for (size_t i = 0; i < LB_ARRAY_LEN(queries); i++) {
-    if (lb_str_equal_nocase(s->first, lb_str_from(queries[i]))) return true;
-  }
-  if (s->inserts) return false;
-  return lb_str_equal_nocase(s->first, LB_STR("WITH")) ||
-         lb_str_equal_nocase(s->first, LB_STR("FROM"));
+  static const char *const words[] = {"SHOW", "DESCRIBE", "DESC", "EXPLAIN", "LIST"};
+  return is_one_of(s->first, words, LB_ARRAY_LEN(words)) || is_relation(s);
 }
 
 enum lb_status lb_sql_scan(struct lb_str sql, struct lb_sql_scan *out,
                            struct lb_error *err) {
   struct scanner s = {.at = sql.data, .begin = sql.data, .end = sql.data + sql.len};
-  struct lb_sql_scan made = {0};
+  struct lb_sql_scan made = {.body = {sql.data, 0}};
   while (s.at < s.end) {
-    enum lb_status status = step(&s, &made, err);
+    if (skip_blank(&s)) continue;
+    const char *begin = s.at;
+    enum token token;
+    enum lb_status status = step(&s, &made, &token, err);
     if (status != LB_OK) {
       lb_sql_scan_reset(&made);
       return status;
     }
+    s.last = token;
+    s.last_text = (struct lb_str){begin, (size_t)(s.at - begin)};
+    if (*begin == ';') continue;
+    if (made.body.len == 0) made.body.data = begin;
+    made.body.len = (size_t)(s.at - made.body.data);
   }
   made.is_query = s.first_seen && reads_only(&s);
+  made.is_relation = s.first_seen && is_relation(&s);
   *out = made;
   return LB_OK;
 }
 
 struct lb_str lb_sql_first_word(struct lb_str sql) {
   struct scanner s = {.at = sql.data, .begin = sql.data, .end = sql.data + sql.len};
-  while (s.at < s.end) {
-    if (looking_at(&s, LB_STR("--"))) {
-      skip_line(&s);
-    } else if (looking_at(&s, LB_STR("/*"))) {
-      skip_comment(&s);
-    } else if (*s.at == '(' || (unsigned char)*s.at <= ' ') {
-      s.at++;
-    } else {
-      break;
-    }
+  while (s.at < s.end && (*s.at == '(' || skip_blank(&s))) {
+    if (s.at < s.end && *s.at == '(') s.at++;
   }
   const char *begin = s.at;
   while (s.at < s.end && is_word(*s.at)) s.at++;

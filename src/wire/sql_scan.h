@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds the parameter markers of an SQL text of Databricks, Spark or Hive without parsing
- * it: only strings, quoted names, comments and bodies between dollar signs have to be
- * known, since a question mark or colon in them is none. Pure, any thread. */
+/* Finds the parameter markers of an SQL text of Databricks, Spark or Hive, and what kind
+ * of statement it is, without parsing it: only strings, quoted names, comments and bodies
+ * between dollar signs have to be known, since a question mark or colon in them is none.
+ * Pure, any thread. */
 #ifndef LB_WIRE_SQL_SCAN_H
 #define LB_WIRE_SQL_SCAN_H
 
@@ -16,6 +17,9 @@ struct lb_sql_marker {
   size_t at;          /* first byte in the text */
   size_t len;         /* of the whole marker */
   struct lb_str name; /* of `:name`, a view on the text; data NULL for `?` */
+  /* A quoted text in its place would be read together with what stands beside it: behind
+   * DATE or TIMESTAMP, or beside another text. */
+  bool joins;
 };
 
 struct lb_sql_scan {
@@ -23,6 +27,11 @@ struct lb_sql_scan {
   int32_t count;
   bool named;    /* the markers are `:name`, not `?` */
   bool is_query; /* it only reads: SELECT, WITH without INSERT, VALUES, SHOW, ... */
+  /* It can stand in parentheses behind FROM: SELECT, WITH, VALUES, TABLE or FROM, without
+   * INSERT. */
+  bool is_relation;
+  /* The text without white space, comments and semicolons around it; a view on it. */
+  struct lb_str body;
 };
 
 /* LB_INVALID_ARGUMENT: `?` and `:name` in one text, or too many markers. The text must

@@ -70,6 +70,11 @@ static void test_other_colons(void **state) {
   expect("x::int, ?::int", "?");
   /* Right behind a value it is the cast that gives NULL. */
   expect("'20'?::INT, x?::INT, f(x) ?::INT, 1?::INT, ? ?::INT", "?");
+  /* A word is a value, too, unless a value may follow it. */
+  expect("SELECT x ?::INT, t.y /* z */ ?::INT, 'a' ?::INT, `b` ?::INT, c[0] ?::INT", "");
+  expect("SELECT ?::INT WHERE ?::INT = x AND ?::INT IN (?::INT, ?::INT)", "? ? ? ? ?");
+  expect("SELECT?::INT", "?");
+  expect("?::INT", "?");
   expect("STRUCT<a: INT>, 1:2, : x, :", "");
   expect("lbl: BEGIN", "");
 }
@@ -103,6 +108,77 @@ static void test_queries(void **state) {
   assert_false(is_query("INSERT INTO t SELECT ?"));
   assert_false(is_query("MERGE INTO t USING s"));
   assert_false(is_query(""));
+}
+
+static void check_body(const char *sql, const char *expected) {
+  struct lb_sql_scan scan = {0};
+  LB_TEST_OK(lb_sql_scan(lb_str_from(sql), &scan, NULL), NULL);
+  assert_int_equal(scan.body.len, strlen(expected));
+  assert_memory_equal(scan.body.data, expected, scan.body.len);
+  lb_sql_scan_reset(&scan);
+}
+
+static void what_stands_around_a_statement_goes(void **state) {
+  (void)state;
+  check_body("SELECT 1", "SELECT 1");
+  check_body(" ;; SELECT 1 ;; \n; ", "SELECT 1");
+  check_body("SELECT 1 -- the end;\n;", "SELECT 1");
+  check_body("/* a /* nested */ ; */ SELECT 1 /* b */;", "SELECT 1");
+  check_body("SELECT ';' ;", "SELECT ';'");
+  check_body("SELECT '--' AS a", "SELECT '--' AS a");
+  check_body("SELECT 'it\\'s;' ; ", "SELECT 'it\\'s;'");
+  check_body("SELECT 'it''s;' ; ", "SELECT 'it''s;'");
+  check_body("SELECT `a``;--` FROM t;", "SELECT `a``;--` FROM t");
+  check_body("SELECT 1; DROP TABLE t;", "SELECT 1; DROP TABLE t");
+  check_body("SELECT 'open", "SELECT 'open");
+  check_body("", "");
+  check_body(" -- nothing", "");
+}
+
+static bool is_relation(const char *sql) {
+  struct lb_sql_scan scan = {0};
+  LB_TEST_OK(lb_sql_scan(lb_str_from(sql), &scan, NULL), NULL);
+  bool relation = scan.is_relation;
+  lb_sql_scan_reset(&scan);
+  return relation;
+}
+
+static void test_relations(void **state) {
+  (void)state;
+  static const char *const relations[] = {
+      "SELECT 1",        "select(1)",        "( (SELECT 1))",
+      "WITH a AS (b) c", "VALUES (1)",       "TABLE t",
+      "from t select 1", "(-- x\nSELECT 1)", "SELECT insert FROM t"};
+  static const char *const others[] = {"INSERT INTO t VALUES (1)",
+                                       "DELETE FROM t",
+                                       "SELECTED",
+                                       "SHOW TABLES",
+                                       "",
+                                       "DROP TABLE t",
+                                       "TABLES",
+                                       "WITH a AS (b) INSERT INTO t SELECT * FROM a"};
+  for (size_t i = 0; i < LB_ARRAY_LEN(relations); i++) {
+    assert_true(is_relation(relations[i]));
+  }
+  for (size_t i = 0; i < LB_ARRAY_LEN(others); i++) assert_false(is_relation(others[i]));
+}
+
+/* Which of the markers join what stands beside them, as text of 0 and 1. */
+static void expect_joins(const char *sql, const char *wanted) {
+  struct lb_sql_scan scan = {0};
+  LB_TEST_OK(lb_sql_scan(lb_str_from(sql), &scan, NULL), NULL);
+  char found[16] = "";
+  for (int32_t i = 0; i < scan.count; i++) found[i] = scan.markers[i].joins ? '1' : '0';
+  assert_string_equal(found, wanted);
+  lb_sql_scan_reset(&scan);
+}
+
+static void test_markers_that_join(void **state) {
+  (void)state;
+  expect_joins("SELECT ?, DATE ?, date = ?, f(DATE(?))", "0100");
+  expect_joins("SELECT timestamp /* x */ -- y\n :a, X :b", "11");
+  expect_joins("SELECT 'a' ?, ? 'b', r'c' ?, 'd', ?", "1110");
+  expect_joins("SELECT ? ?, ? `a`, `b`, ?", "0100");
 }
 
 static void test_too_many(void **state) {
@@ -142,5 +218,7 @@ static void test_without_memory(void **state) {
 
 LB_TEST_MAIN(LB_TEST(test_markers), LB_TEST(test_what_is_skipped),
              LB_TEST(test_what_never_ends), LB_TEST(test_other_colons),
-             LB_TEST(test_both_kinds), LB_TEST(test_queries), LB_TEST(test_too_many),
+             LB_TEST(test_both_kinds), LB_TEST(test_queries), LB_TEST(test_relations),
+             LB_TEST(test_markers_that_join),
+             LB_TEST(what_stands_around_a_statement_goes), LB_TEST(test_too_many),
              LB_TEST(test_without_memory))
