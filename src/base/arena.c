@@ -66,6 +66,17 @@ void *lb_arena_alloc(struct lb_arena *arena, size_t size) {
   return take(arena, block, padded);
 }
 
+enum lb_status lb_arena_refused(const struct lb_arena *arena, size_t size,
+                                const char *what, struct lb_error *err) {
+  size_t padded;
+  bool fits = lb_size_add(LB_MAX(size, (size_t)1), ALIGNMENT - 1, &padded) &&
+              (padded & ~(size_t)(ALIGNMENT - 1)) <= arena->max - arena->used;
+  if (fits) return lb_error_oom(err, what);
+  return lb_error_set(err, LB_INVALID_DATA,
+                      "%s needs %zu bytes, and the limit of %zu bytes leaves %zu", what,
+                      size, arena->max, arena->max - arena->used);
+}
+
 void *lb_arena_array(struct lb_arena *arena, size_t count, size_t size) {
   size_t bytes;
   if (!lb_size_mul(count, size, &bytes)) return NULL;

@@ -5,6 +5,7 @@
 #define LB_BASE_ARENA_H
 
 #include "base/alloc.h"
+#include "base/error.h"
 #include "base/str.h"
 
 struct lb_arena_block;
@@ -23,5 +24,9 @@ void *lb_arena_alloc(struct lb_arena *arena, size_t size);
 void *lb_arena_array(struct lb_arena *arena, size_t count, size_t size);
 /* NUL-terminated copy. */
 char *lb_arena_strdup(struct lb_arena *arena, struct lb_str s);
+/* Why size bytes were not to be had: LB_INVALID_DATA when the ceiling forbids them, else
+ * LB_OUT_OF_MEMORY. what begins the message: "the reply". */
+enum lb_status lb_arena_refused(const struct lb_arena *arena, size_t size,
+                                const char *what, struct lb_error *err) LB_MUST_USE;
 
 #endif

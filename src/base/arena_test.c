@@ -32,7 +32,10 @@ static void test_a_large_room_leaves_the_head_in_use(void **state) {
   char *small = lb_arena_alloc(&arena, 16);
   char *large = lb_arena_alloc(&arena, 1000000);
   char *next = lb_arena_alloc(&arena, 16);
+  assert_non_null(small);
+  assert_non_null(large);
   large[999999] = 'x';
+  assert_non_null(next);
   assert_ptr_equal(next, small + 16);
   lb_arena_reset(&arena);
 }
@@ -54,6 +57,12 @@ static void test_ceiling(void **state) {
   lb_arena_init(&arena, LB_MEM_WIRE, 64);
   assert_non_null(lb_arena_alloc(&arena, 33));
   assert_null(lb_arena_alloc(&arena, 17));
+  struct lb_error err = LB_ERROR_INIT;
+  LB_TEST_FAILS(LB_INVALID_DATA, lb_arena_refused(&arena, 17, "a text", &err), &err);
+  LB_TEST_CONTAINS(err.message, "a text needs 17 bytes, and the limit of 64 bytes");
+  LB_TEST_FAILS(LB_INVALID_DATA, lb_arena_refused(&arena, SIZE_MAX, "a text", &err),
+                &err);
+  LB_TEST_FAILS(LB_OUT_OF_MEMORY, lb_arena_refused(&arena, 16, "a text", &err), &err);
   assert_non_null(lb_arena_alloc(&arena, 16));
   assert_null(lb_arena_alloc(&arena, 0));
   assert_null(lb_arena_strdup(&arena, LB_STR("")));

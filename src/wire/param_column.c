@@ -405,10 +405,11 @@ static enum lb_status read_scalar(const struct lb_param_column *column,
   }
 }
 
-static enum lb_status copy_value(struct lb_arena *arena, struct lb_str value,
+static enum lb_status copy_value(const struct lb_param_column *column,
+                                 struct lb_arena *arena, struct lb_str value,
                                  struct lb_param *param, struct lb_error *err) {
   const char *copy = lb_arena_strdup(arena, value);
-  if (!copy) return lb_error_oom(err, "a parameter's value");
+  if (!copy) return lb_arena_refused(arena, value.len + 1, column->label, err);
   param->value = (struct lb_str){copy, value.len};
   return LB_OK;
 }
@@ -422,7 +423,7 @@ static enum lb_status read_bytes(const struct lb_param_column *column,
   if (param->type.kind == LB_PARAM_STRING && !lb_utf8_valid(value.data, value.len)) {
     return bad(column, err, "a string is not valid UTF-8; bind it as binary");
   }
-  return copy_value(arena, value, param, err);
+  return copy_value(column, arena, value, param, err);
 }
 
 enum lb_status lb_param_read(const struct lb_param_column *column,
@@ -448,7 +449,7 @@ enum lb_status lb_param_read(const struct lb_param_column *column,
   if (status == LB_OK) status = lb_buf_check(&text, "a parameter's value", err);
   if (status == LB_OK) {
     struct lb_str value = {(const char *)text.data, text.len};
-    status = copy_value(arena, value, &param, err);
+    status = copy_value(column, arena, value, &param, err);
   }
   lb_buf_reset(&text);
   if (status == LB_OK) *out = param;

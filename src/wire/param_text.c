@@ -74,9 +74,9 @@ enum lb_status lb_param_hex(struct lb_param *param, struct lb_arena *arena,
   struct lb_str bytes = param->value;
   param->type.kind = LB_PARAM_STRING;
   if (param->null) return LB_OK;
-  size_t len;
+  size_t len = SIZE_MAX;
   char *text = lb_size_mul(bytes.len, 2, &len) ? lb_arena_alloc(arena, len) : NULL;
-  if (!text) return lb_error_oom(err, "a parameter's value");
+  if (!text) return lb_arena_refused(arena, len, "a binary value in hexadecimal", err);
   write_hex(text, bytes);
   param->value = (struct lb_str){text, len};
   return LB_OK;
