@@ -183,15 +183,7 @@ static bool reopen(struct lb_execute_call *call, struct lb_io *io, enum lb_statu
               (status == LB_RESULT_LOST && call->req->http_status == 404);
   if (!lost || call->head.has_handle || call->reopened) return false;
   if (lb_call_abandoned(&call->base)) return false;
-  const struct lb_session *sess = call->op->sess;
-  /* What is under way may have changed the session while it was still there. */
-  if (sess->owned.has_state || sess->owned.changing > (call->changing ? 1 : 0)) {
-    lb_error_append(err,
-                    "; the session has expired and is not opened anew, because a "
-                    "statement has changed its state (USE, SET, a temporary view or the "
-                    "like): open a new connection");
-    return false;
-  }
+  if (!lb_session_may_reopen(call->op->sess, call->changing ? 1 : 0, err)) return false;
   call->reopened = call->reopening = true;
   call->reopen.done = session_reopened;
   lb_list_init(&call->reopen.node);
@@ -311,6 +303,7 @@ static const struct lb_call_ops exec_ops = {
 /* The call without its request's body. */
 static enum lb_status exec_create(struct lb_session *sess, enum lb_op_origin origin,
                                   struct lb_execute_call **out, struct lb_error *err) {
+  LB_TRY(lb_session_check_usable(sess, err));
   struct lb_execute_call *call = lb_alloc_zero(LB_MEM_MISC, sizeof *call);
   if (!call) return lb_error_oom(err, "the execution of a statement");
   lb_buf_init(&call->execute_reply, LB_MEM_IO, SIZE_MAX);

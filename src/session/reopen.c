@@ -8,7 +8,9 @@
  *  3. A session whose state a statement has changed is not opened anew: the state would
  *     be lost without a word. Who asks looks at has_state first.
  *  4. Handles are replaced, never changed: others may be reading them.
- *  5. When all have given up, the reply is waited for all the same, and when the session
+ *  5. One that turns out to be unlike the lost one (of another protocol version, in
+ *     another schema) is kept to be closed, and nothing runs in it.
+ *  6. When all have given up, the reply is waited for all the same, and when the session
  *     has ended meanwhile, what was opened is closed. */
 #include "session/session_internal.h"
 
@@ -50,14 +52,10 @@ static enum lb_status take(struct lb_session *sess, const struct lb_request *req
   sess->owned.fresh = NULL;
   later->next = sess->owned.later;
   sess->owned.later = later;
+  bool unlike = status != LB_OK || later->server.protocol != sess->server.protocol;
+  atomic_store(&sess->unlike, unlike);
   atomic_store(&sess->current, &later->server);
-  if (status == LB_OK && later->server.protocol != sess->server.protocol) {
-    status =
-        lb_error_set(err, LB_PROTOCOL,
-                     "the session had expired, and the server that opened it anew is "
-                     "of another version: open a new connection");
-  }
-  return status;
+  return status == LB_OK ? lb_session_check_usable(sess, err) : status;
 }
 
 static void reopened(struct lb_request *req, struct lb_io *io) {
@@ -106,11 +104,32 @@ static enum lb_status send_open(struct lb_session *sess, struct lb_io *io,
   return LB_OK;
 }
 
+enum lb_status lb_session_check_usable(const struct lb_session *sess,
+                                       struct lb_error *err) {
+  if (!atomic_load(&sess->unlike)) return LB_OK;
+  return lb_error_set(err, LB_PROTOCOL,
+                      "the session had expired, and the one that the server opened in "
+                      "its place is not like it (of another protocol version, or in "
+                      "another schema): open a new connection");
+}
+
+bool lb_session_may_reopen(const struct lb_session *sess, int32_t own_changes,
+                           struct lb_error *err) {
+  /* What is under way may have changed the session while it was still there. */
+  if (!sess->owned.has_state && sess->owned.changing <= own_changes) return true;
+  lb_error_append(err,
+                  "; the session has expired and is not opened anew, because a "
+                  "statement has changed its state (USE, SET, a temporary view or the "
+                  "like): open a new connection");
+  return false;
+}
+
 void lb_session_reopen(struct lb_session *sess, struct lb_io *io,
                        const struct lb_server *lost, struct lb_reopen *wait) {
   struct lb_error err = LB_ERROR_INIT;
   if (lb_session_server(sess) != lost) {
-    wait->done(wait, io, LB_OK, &err);
+    enum lb_status status = lb_session_check_usable(sess, &err);
+    wait->done(wait, io, status, &err);
     return;
   }
   lb_list_push_back(&sess->owned.waiting, &wait->node);

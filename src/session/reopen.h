@@ -15,6 +15,14 @@ struct lb_reopen {
 /* lost: the handle that the server does not know. */
 void lb_session_reopen(struct lb_session *sess, struct lb_io *io,
                        const struct lb_server *lost, struct lb_reopen *wait);
+/* False: what a statement has changed of the session would be lost without a word; err
+ * gets that said. own_changes: statements of the asker's that may be changing it. */
+bool lb_session_may_reopen(const struct lb_session *sess, int32_t own_changes,
+                           struct lb_error *err);
+/* LB_PROTOCOL: what was opened in the place of an expired session is not like it. Any
+ * thread. */
+enum lb_status lb_session_check_usable(const struct lb_session *sess,
+                                       struct lb_error *err) LB_MUST_USE;
 void lb_session_reopen_leave(struct lb_session *sess, struct lb_io *io,
                              struct lb_reopen *wait);
 void lb_reopened_free(struct lb_session *sess);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The insides of a session, for the files of this room. Immutable once open, but for the
- * cached server info, the handle (reopen.c) and what the I/O thread owns. */
+ * cached server info (info.c), the handle (reopen.c) and what the I/O thread owns. */
 #ifndef LB_SESSION_SESSION_INTERNAL_H
 #define LB_SESSION_SESSION_INTERNAL_H
 
@@ -22,7 +22,8 @@ struct lb_session {
   struct lb_server server; /* as it was opened first; its kind and protocol stay */
   _Atomic(const struct lb_server *) current; /* the same, or with a later handle */
   bool open;                                 /* the server has it */
-  struct {                                   /* how it was opened */
+  atomic_bool unlike; /* what was opened in its place is not like it (reopen.c) */
+  struct {            /* how it was opened */
     struct lb_open_params params;
     struct lb_conf confs[LB_CONFS_MAX];
     struct lb_arena arena; /* texts of these */

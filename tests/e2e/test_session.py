@@ -4,6 +4,7 @@ statements share one session; what a session and a statement are told when they 
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from harness import (
     AdbcConnection,
@@ -122,6 +123,58 @@ def test_session_that_cannot_be_opened_anew(w: Warehouse) -> None:
             value(conn, "SELECT 1")
         assert "no more sessions" in str(caught.value)
         assert value(conn, "SELECT 1") == 1
+
+
+def vendor(conn: AdbcConnection) -> list:
+    handle = conn.get_info()
+    with pa.RecordBatchReader._import_from_c(handle.address) as reader:
+        return reader.read_all().to_pylist()
+
+
+def test_get_info_opens_an_expired_session_anew(w: Warehouse) -> None:
+    with connected(w) as conn:
+        wanted = vendor(conn)
+        assert wanted[0]["info_value"] == "Spark SQL"
+    with connected(w) as conn:
+        forget(w)
+        assert vendor(conn) == wanted
+        assert w.stats()["sessions_open"] == 1
+
+
+def test_what_hive_does_not_tell_is_asked_again(warehouse_of) -> None:
+    """Its refusal says nothing of the session, which the next statement opens anew."""
+    w = warehouse_of("hive")
+    with connected(w) as conn:
+        forget(w)
+        assert len(vendor(conn)) == 6
+        assert value(conn, "SELECT 1") == 1
+        assert len(vendor(conn)) == 8
+
+
+def test_get_info_keeps_state_too(w: Warehouse) -> None:
+    with connected(w) as conn:
+        update(conn, "SET TIME ZONE 'Asia/Tokyo'")
+        forget(w)
+        with pytest.raises(Error) as caught:
+            vendor(conn)
+        assert "open a new connection" in str(caught.value)
+
+
+def test_nothing_runs_in_a_session_that_is_unlike_the_lost_one() -> None:
+    """The server comes back as one of another version."""
+    with Warehouse(token="same") as former:
+        conn = AdbcConnection(database(former))
+        assert value(conn, "SELECT 1") == 1
+        port = former.port
+    with Warehouse(token="same", port=port, protocol_cap=4) as w:
+        for _ in range(2):
+            with pytest.raises(Error, match="not like it.*open a new connection"):
+                value(conn, "SELECT 1")
+        with pytest.raises(Error, match="not like it"):
+            vendor(conn)
+        assert w.stats()["sessions_open"] == 1
+        conn.close()
+        w.wait("sessions_open", 0, at_most=True)
 
 
 def test_session_that_is_forgotten_at_once(w: Warehouse) -> None:
