@@ -149,7 +149,7 @@ AdbcStatusCode lb_adbc_connection_release(struct AdbcConnection *connection,
   connection->private_data = NULL;
   struct lb_adbc_connection *conn = connection_of(obj);
   if (!lb_adbc_object_inherited(obj)) {
-    lb_adbc_asking_set(conn, NULL);
+    lb_adbc_asking_reset(conn);
     lb_mutex_destroy(&conn->asking.mu);
     lb_session_release(conn->sess);
     lb_hb_stats_release(conn->stats);

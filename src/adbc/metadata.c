@@ -6,36 +6,83 @@
 #include "session/sql_text.h"
 
 #define SQL_MAX_BYTES (64u * 1024u)
-/* Kinds of table that a server may name. */
-#define TABLE_TYPES_MAX 64
+/* Of the kinds of table that a server may name, all together. */
+#define TABLE_TYPES_MAX_BYTES (64u * 1024u)
 
 static struct lb_adbc_connection *connection_of(struct lb_adbc_object *obj) {
   return LB_CONTAINER_OF(obj, struct lb_adbc_connection, base);
 }
 
-void lb_adbc_asking_set(struct lb_adbc_connection *conn, struct lb_meta *meta) {
-  if (meta != NULL) lb_meta_retain(meta);
+/* Takes the last one out that is finished, or any; NULL: there is none. */
+static struct lb_meta *take_one(struct lb_adbc_connection *conn, bool finished) {
+  struct lb_meta *taken = NULL;
   lb_mutex_lock(&conn->asking.mu);
-  struct lb_meta *old = conn->asking.latest;
-  conn->asking.latest = meta;
+  struct lb_meta **metas = conn->asking.metas;
+  for (size_t i = conn->asking.count; i-- > 0 && taken == NULL;) {
+    if (finished && !lb_meta_finished(metas[i])) continue;
+    taken = metas[i];
+    conn->asking.count--;
+    memmove(metas + i, metas + i + 1, (conn->asking.count - i) * sizeof *metas);
+  }
   lb_mutex_unlock(&conn->asking.mu);
-  lb_meta_release(old);
+  return taken;
 }
 
-bool lb_adbc_asking_cancel(struct lb_adbc_connection *conn) {
+static enum lb_status keep(struct lb_adbc_connection *conn, struct lb_meta *meta,
+                           struct lb_error *err) {
+  enum lb_status status = LB_OK;
+  for (struct lb_meta *old; (old = take_one(conn, true)) != NULL;) lb_meta_release(old);
   lb_mutex_lock(&conn->asking.mu);
-  struct lb_meta *meta = conn->asking.latest;
-  if (meta != NULL) lb_meta_retain(meta);
+  if (conn->asking.count == conn->asking.cap) {
+    size_t cap = conn->asking.cap > 0 ? conn->asking.cap * 2 : 4;
+    struct lb_meta **more =
+        lb_realloc(LB_MEM_MISC, conn->asking.metas, cap * sizeof *more);
+    if (more == NULL) status = LB_OUT_OF_MEMORY;
+    if (more != NULL) conn->asking.metas = more;
+    if (more != NULL) conn->asking.cap = cap;
+  }
+  if (status == LB_OK) {
+    lb_meta_retain(meta);
+    conn->asking.metas[conn->asking.count++] = meta;
+  }
   lb_mutex_unlock(&conn->asking.mu);
-  bool cancelled = meta != NULL && lb_meta_cancel(meta);
-  lb_meta_release(meta);
+  return status == LB_OK ? LB_OK : lb_error_oom(err, "a question about the catalog");
+}
+
+void lb_adbc_asking_reset(struct lb_adbc_connection *conn) {
+  for (struct lb_meta *old; (old = take_one(conn, false)) != NULL;) lb_meta_release(old);
+  lb_mutex_lock(&conn->asking.mu);
+  lb_free(conn->asking.metas);
+  conn->asking.metas = NULL;
+  conn->asking.cap = 0;
+  lb_mutex_unlock(&conn->asking.mu);
+}
+
+/* From the last one down, since those behind one that is taken out move down. */
+bool lb_adbc_asking_cancel(struct lb_adbc_connection *conn) {
+  bool cancelled = false;
+  for (size_t i = SIZE_MAX; i > 0;) {
+    lb_mutex_lock(&conn->asking.mu);
+    i = LB_MIN(i, conn->asking.count);
+    struct lb_meta *meta = i > 0 ? conn->asking.metas[--i] : NULL;
+    if (meta != NULL) lb_meta_retain(meta);
+    lb_mutex_unlock(&conn->asking.mu);
+    if (meta != NULL && lb_meta_cancel(meta)) cancelled = true;
+    lb_meta_release(meta);
+  }
   return cancelled;
 }
 
 enum lb_status lb_adbc_asking_begin(struct lb_adbc_connection *conn, struct lb_meta **out,
                                     struct lb_error *err) {
-  LB_TRY(lb_meta_create(conn->sess, conn->base.opts, conn->stats, out, err));
-  lb_adbc_asking_set(conn, *out);
+  struct lb_meta *meta;
+  LB_TRY(lb_meta_create(conn->sess, conn->base.opts, conn->stats, &meta, err));
+  enum lb_status status = keep(conn, meta, err);
+  if (status != LB_OK) {
+    lb_meta_release(meta);
+    return status;
+  }
+  *out = meta;
   return LB_OK;
 }
 
@@ -86,22 +133,26 @@ static int append_type(struct ArrowArray *array, struct lb_str word) {
   return ArrowArrayFinishElement(array);
 }
 
-/* Hive names TABLE twice. */
-static enum lb_status read_types(struct lb_rows *rows, struct ArrowArray *array,
-                                 struct lb_error *err) {
-  char seen[TABLE_TYPES_MAX][64];
-  size_t count = 0;
+static bool is_listed(const struct lb_buf *seen, struct lb_str word) {
+  const char *end = (const char *)seen->data + seen->len;
+  for (const char *at = (const char *)seen->data; at < end; at += strlen(at) + 1) {
+    if (lb_str_equal(word, lb_str_from(at))) return true;
+  }
+  return false;
+}
+
+/* Hive names TABLE twice. seen: the names so far, each ended by a NUL. */
+static enum lb_status read_types(struct lb_rows *rows, struct lb_buf *seen,
+                                 struct ArrowArray *array, struct lb_error *err) {
   for (;;) {
     bool more;
     LB_TRY(lb_rows_next(rows, &more, err));
     if (!more) return LB_OK;
     struct lb_str word = lb_rows_text(rows, 0);
-    bool known = word.data == NULL || word.len >= sizeof(seen[0]);
-    for (size_t i = 0; i < count && !known; i++) {
-      known = lb_str_equal(word, lb_str_from(seen[i]));
-    }
-    if (known || count == TABLE_TYPES_MAX) continue;
-    lb_str_copy(seen[count++], sizeof(seen[0]), word);
+    if (word.data == NULL || is_listed(seen, word)) continue;
+    lb_buf_append_str(seen, word);
+    lb_buf_append_u8(seen, 0);
+    LB_TRY(lb_buf_check(seen, "the list of table types", err));
     if (append_type(array, word) != NANOARROW_OK) return lb_error_oom(err, "table types");
   }
 }
@@ -112,13 +163,16 @@ static enum lb_status table_types(struct lb_meta *meta, struct ArrowArrayStream 
   struct ArrowArray array = {0};
   struct lb_rows rows = {0};
   struct lb_result *res = NULL;
+  struct lb_buf seen;
   const struct lb_catalog_params params = {.call = LB_CATALOG_TABLE_TYPES};
+  lb_buf_init(&seen, LB_MEM_MISC, TABLE_TYPES_MAX_BYTES);
   enum lb_status status = lb_meta_call(meta, &params, &res, err);
   if (status == LB_OK && start_types(&schema, &array) != NANOARROW_OK) {
     status = lb_error_oom(err, "table types");
   }
   if (status == LB_OK) status = lb_rows_init(&rows, res, 1, "GetTableTypes", err);
-  if (status == LB_OK) status = read_types(&rows, &array, err);
+  if (status == LB_OK) status = read_types(&rows, &seen, &array, err);
+  lb_buf_reset(&seen);
   lb_rows_reset(&rows);
   lb_meta_end(meta, res);
   if (status == LB_OK && (ArrowArrayFinishBuildingDefault(&array, NULL) != NANOARROW_OK ||

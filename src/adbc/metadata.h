@@ -6,8 +6,8 @@
 #include "adbc/objects.h"
 #include "nanoarrow/nanoarrow.h"
 
-/* Puts meta (retained; NULL: none) in the place where Cancel finds it. */
-void lb_adbc_asking_set(struct lb_adbc_connection *conn, struct lb_meta *meta);
+/* The connection is released: Cancel finds nothing any more. */
+void lb_adbc_asking_reset(struct lb_adbc_connection *conn);
 /* False: nothing is being asked. Any thread. */
 bool lb_adbc_asking_cancel(struct lb_adbc_connection *conn);
 /* A new one, which Cancel finds from now on. */

@@ -23,7 +23,10 @@ struct lb_adbc_connection {
   struct lb_hb_stats *stats; /* set before ready */
   struct {
     struct lb_mutex mu;
-    struct lb_meta *latest LB_GUARDED_BY(mu); /* retained: what Cancel is meant for */
+    /* What Cancel is meant for; retained. Those that are finished leave with the next. */
+    struct lb_meta **metas LB_GUARDED_BY(mu);
+    size_t count LB_GUARDED_BY(mu);
+    size_t cap LB_GUARDED_BY(mu);
   } asking;
 };
 

@@ -151,6 +151,13 @@ void lb_meta_finish(struct lb_meta *meta) {
   lb_mutex_unlock(&meta->synced.mu);
 }
 
+bool lb_meta_finished(struct lb_meta *meta) {
+  lb_mutex_lock(&meta->synced.mu);
+  bool finished = meta->synced.finished;
+  lb_mutex_unlock(&meta->synced.mu);
+  return finished;
+}
+
 bool lb_meta_cancel(struct lb_meta *meta) {
   struct lb_result *open[OPEN_MAX] = {NULL};
   lb_mutex_lock(&meta->synced.mu);

@@ -35,6 +35,7 @@ void lb_meta_end(struct lb_meta *meta, struct lb_result *res);
 
 /* All is done: there is nothing to cancel any more. */
 void lb_meta_finish(struct lb_meta *meta);
+bool lb_meta_finished(struct lb_meta *meta);
 /* Cancels what runs, the results that are open, and all that would come. False: it is
  * done already. */
 bool lb_meta_cancel(struct lb_meta *meta);
