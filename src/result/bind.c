@@ -200,11 +200,19 @@ enum lb_status lb_bound_rows_begin(struct lb_bound_rows *rows, struct lb_error *
   return LB_OK;
 }
 
+enum lb_status lb_bound_rows_peek(struct lb_bound_rows *rows, struct lb_error *err) {
+  struct lb_binding *binding = rows->binding;
+  rows->nulls = !binding->array.release || binding->array.length == 0;
+  if (rows->nulls) return LB_OK;
+  return set_view(&rows->view, &binding->schema, &binding->array, err);
+}
+
 static enum lb_status next_batch(struct lb_bound_rows *rows, bool *found,
                                  struct lb_error *err) {
   *found = false;
   release_given(&rows->batch, NULL, NULL);
   if (!rows->stream.release) return LB_OK;
+  if (rows->may_go_on) LB_TRY(rows->may_go_on(rows->ctx, err));
   int code = rows->stream.get_next(&rows->stream, &rows->batch);
   if (code != 0) return stream_failed(&rows->stream, code, err);
   if (!rows->batch.release) {
@@ -239,7 +247,7 @@ enum lb_status lb_bound_rows_next(struct lb_bound_rows *rows, bool *found,
 enum lb_status lb_bound_rows_value(const struct lb_bound_rows *rows, int32_t column,
                                    struct lb_arena *arena, struct lb_param *out,
                                    struct lb_error *err) {
-  if (ArrowArrayViewIsNull(&rows->view, rows->row)) {
+  if (rows->nulls || ArrowArrayViewIsNull(&rows->view, rows->row)) {
     *out = (struct lb_param){.type = rows->columns[column].type, .null = true};
     return LB_OK;
   }

@@ -35,6 +35,10 @@ struct lb_bound_rows {
   struct ArrowArrayView view;
   int64_t row;    /* in the batch at hand */
   int64_t number; /* of rows so far, the present one included */
+  bool nulls;     /* of lb_bound_rows_peek: there is no row to be seen */
+  /* Asked before each batch of a stream; a failure ends the reading. NULL: nobody. */
+  enum lb_status (*may_go_on)(void *ctx, struct lb_error *err);
+  void *ctx;
 };
 
 /* Zeroed, so that it can be reset. */
@@ -47,6 +51,10 @@ enum lb_status lb_bound_rows_open(struct lb_bound_rows *rows, struct lb_binding 
 enum lb_status lb_bound_rows_begin(struct lb_bound_rows *rows,
                                    struct lb_error *err) LB_MUST_USE;
 void lb_bound_rows_reset(struct lb_bound_rows *rows);
+/* In place of begin and next: the first row, and the binding does not count as used. Of a
+ * stream, and of an array without rows, every value is null. */
+enum lb_status lb_bound_rows_peek(struct lb_bound_rows *rows,
+                                  struct lb_error *err) LB_MUST_USE;
 /* Goes to the next row; *found false behind the last. Calls a bound stream. */
 enum lb_status lb_bound_rows_next(struct lb_bound_rows *rows, bool *found,
                                   struct lb_error *err) LB_MUST_USE;

@@ -5,7 +5,8 @@
  *  3. Where the server takes parameters, and not too many: they travel beside the text,
  *     a named one once. There is no form for binary values, so that such a marker
  *     becomes unhex(marker) and its value hexadecimal text.
- *  4. Else each marker is replaced by its value as a literal. */
+ *  4. Else each marker is replaced by its value as a literal. A text is refused where it
+ *     would become part of another literal: behind DATE or beside a text. */
 #include "result/bind_sql.h"
 
 #include <errno.h>
@@ -153,6 +154,23 @@ static enum lb_status put_native(struct lb_bound_sql *bound, int32_t marker,
   return LB_OK;
 }
 
+static enum lb_status put_literal(struct lb_bound_sql *bound, int32_t marker,
+                                  const struct lb_bound_rows *rows,
+                                  const struct lb_param *param, struct lb_error *err) {
+  if (bound->scan.markers[marker].joins && param->type.kind == LB_PARAM_STRING) {
+    return lb_error_set(err, LB_INVALID_ARGUMENT,
+                        "%s: right behind a word like DATE, or beside a text, its value "
+                        "would become part of a literal; write CAST(? AS DATE) or the "
+                        "like",
+                        rows->columns[bound->columns[marker]].label);
+  }
+  /* A marker may stand right beside a word. */
+  lb_buf_append_u8(&bound->text, ' ');
+  lb_param_append_literal(param, bound->dialect, &bound->text);
+  lb_buf_append_u8(&bound->text, ' ');
+  return LB_OK;
+}
+
 enum lb_status lb_bound_sql_row(struct lb_bound_sql *bound,
                                 const struct lb_bound_rows *rows, struct lb_error *err) {
   lb_arena_reset(&bound->arena);
@@ -168,10 +186,7 @@ enum lb_status lb_bound_sql_row(struct lb_bound_sql *bound,
     if (bound->native) {
       LB_TRY(put_native(bound, i, &param, err));
     } else {
-      /* A marker may stand right beside a word. */
-      lb_buf_append_u8(&bound->text, ' ');
-      lb_param_append_literal(&param, bound->dialect, &bound->text);
-      lb_buf_append_u8(&bound->text, ' ');
+      LB_TRY(put_literal(bound, i, rows, &param, err));
     }
   }
   lb_buf_append(&bound->text, bound->sql.data + at, bound->sql.len - at);

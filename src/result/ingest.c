@@ -239,8 +239,13 @@ static enum lb_status flush(struct ingest *in, struct lb_error *err) {
 
 static enum lb_status take_row(struct ingest *in, struct lb_error *err) {
   for (int32_t i = 0; i < in->rows.column_count; i++) {
-    LB_TRY(
-        lb_bound_rows_value(&in->rows, i, &in->arena, &in->params[in->param_count], err));
+    struct lb_param *param = &in->params[in->param_count];
+    enum lb_status status = lb_bound_rows_value(&in->rows, i, &in->arena, param, err);
+    if (status != LB_OK) {
+      lb_error_prefix(err,
+                      "row %lld of the data to ingest: ", (long long)in->rows.number);
+      return status;
+    }
     in->param_count++;
   }
   return LB_OK;
@@ -281,17 +286,18 @@ static enum lb_status begin(struct ingest *in, struct lb_options *opts,
 enum lb_status lb_ingest_run(struct lb_series *series, struct lb_session *sess,
                              struct lb_options *opts, struct lb_binding *binding,
                              int64_t *rows, struct lb_error *err) {
-  enum lb_server_kind kind = lb_session_kind(sess);
-  bool native = lb_server_takes_parameters(kind, lb_session_protocol(sess));
+  const struct lb_bind_rules rules = lb_bind_rules_of(sess, opts);
   struct lb_error local = LB_ERROR_INIT;
   if (!err) err = &local;
   struct ingest in = {
       .series = series,
       .mode = mode_of(opts),
-      .max_params = native ? lb_server_facts(kind)->max_parameters : 0,
-      .dialect = lb_server_facts(kind)->dialect,
+      .max_params = rules.max_params,
+      .dialect = rules.dialect,
   };
   lb_bound_rows_init(&in.rows);
+  in.rows.may_go_on = lb_series_check;
+  in.rows.ctx = series;
   lb_buf_init(&in.target, LB_MEM_MISC, MAX_SQL_BYTES);
   lb_buf_init(&in.columns, LB_MEM_MISC, MAX_SQL_BYTES);
   lb_buf_init(&in.sql, LB_MEM_MISC, MAX_SQL_BYTES);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "result/series.h"
 
-#include "result/bind_sql.h"
 #include "result/ingest.h"
 #include "session/session_internal.h"
 
@@ -11,7 +10,7 @@ struct lb_series {
   struct lb_hb_stats *parent_stats;
   struct lb_options *opts;
   struct lb_result_options options;
-  enum lb_bind_by bind_by;
+  struct lb_bind_rules rules;
   struct lb_call_slot slot; /* the execution that runs */
 
   /* The reader's thread. */
@@ -39,6 +38,16 @@ static enum lb_bind_by bind_by_of(struct lb_options *opts) {
   return lb_options_is_set(opts, LB_OPT_BIND_BY_NAME) ? LB_BIND_BY_NAME : LB_BIND_BY_TEXT;
 }
 
+struct lb_bind_rules lb_bind_rules_of(const struct lb_session *sess,
+                                      struct lb_options *opts) {
+  enum lb_server_kind kind = lb_session_kind(sess);
+  const struct lb_server_facts *facts = lb_server_facts(kind);
+  bool native = lb_server_takes_parameters(kind, lb_session_protocol(sess));
+  return (struct lb_bind_rules){.by = bind_by_of(opts),
+                                .max_params = native ? facts->max_parameters : 0,
+                                .dialect = facts->dialect};
+}
+
 enum lb_status lb_series_create(struct lb_session *sess, struct lb_options *opts,
                                 struct lb_hb_stats *parent_stats, struct lb_series **out,
                                 struct lb_error *err) {
@@ -64,7 +73,7 @@ enum lb_status lb_series_create(struct lb_session *sess, struct lb_options *opts
   series->options = options;
   lb_options_retain(opts);
   series->opts = opts;
-  series->bind_by = bind_by_of(opts);
+  series->rules = lb_bind_rules_of(sess, opts);
   lb_session_retain(sess);
   series->sess = sess;
   if (parent_stats) lb_hb_stats_retain(parent_stats);
@@ -128,7 +137,8 @@ void lb_series_release(struct lb_series *series) {
 }
 
 /* Another thread, or another execution, has ended the series. */
-static enum lb_status check_ended(struct lb_series *series, struct lb_error *err) {
+enum lb_status lb_series_check(void *ctx, struct lb_error *err) {
+  struct lb_series *series = ctx;
   lb_mutex_lock(&series->synced.mu);
   bool cancelled = series->synced.cancelled;
   enum lb_hb_reason closed = series->synced.closed;
@@ -143,7 +153,7 @@ static enum lb_status run(struct lb_series *series, struct lb_str sql,
                           struct lb_str shown, const struct lb_param *params,
                           int32_t param_count, bool wanted, struct lb_ran *out,
                           struct lb_error *err) {
-  LB_TRY(check_ended(series, err));
+  LB_TRY(lb_series_check(series, err));
   const struct lb_run run = {
       .sess = series->sess,
       .opts = series->opts,
@@ -163,7 +173,7 @@ static enum lb_status run(struct lb_series *series, struct lb_str sql,
   lb_mutex_unlock(&series->synced.mu);
   if (status != LB_OK) {
     /* Whoever ended the series has broken off the execution, so that is the reason. */
-    enum lb_status ended = check_ended(series, err);
+    enum lb_status ended = lb_series_check(series, err);
     return ended != LB_OK ? ended : status;
   }
   show(series, ran.res, ran.stats);
@@ -171,7 +181,7 @@ static enum lb_status run(struct lb_series *series, struct lb_str sql,
   *out = ran;
   out->stats = NULL;
   /* A close or cancel may have come before the result could be seen. */
-  status = check_ended(series, err);
+  status = lb_series_check(series, err);
   if (status != LB_OK) drop_result(&out->res);
   return status;
 }
@@ -261,19 +271,13 @@ static enum lb_status run_first(struct lb_series *series, bool wanted,
 enum lb_status lb_series_start(struct lb_series *series, struct lb_str sql,
                                struct lb_binding *binding, bool wanted,
                                int64_t *rows_affected, struct lb_error *err) {
-  enum lb_server_kind kind = lb_session_kind(series->sess);
-  const struct lb_server_facts *facts = lb_server_facts(kind);
-  bool native = lb_server_takes_parameters(kind, lb_session_protocol(series->sess));
-  const struct lb_bind_rules rules = {
-      .by = series->bind_by,
-      .max_params = native ? facts->max_parameters : 0,
-      .dialect = facts->dialect,
-  };
   int64_t rows = -1;
   enum lb_status status = lb_bound_rows_open(&series->rows, binding, "parameter", err);
   if (status == LB_OK) {
-    status = lb_bound_sql_open(&series->bound, sql, &series->rows, &rules, err);
+    status = lb_bound_sql_open(&series->bound, sql, &series->rows, &series->rules, err);
   }
+  series->rows.may_go_on = lb_series_check;
+  series->rows.ctx = series;
   if (status == LB_OK) status = lb_bound_rows_begin(&series->rows, err);
   if (status == LB_OK) status = run_first(series, wanted, &rows, err);
   if (status != LB_OK || !wanted) lb_series_finish(series);
@@ -362,7 +366,7 @@ enum lb_status lb_series_next(struct lb_series *series, struct ArrowArray *out,
     return series->failure.status;
   }
   struct ArrowArray array = {0};
-  enum lb_status status = series->ended ? LB_OK : check_ended(series, err);
+  enum lb_status status = series->ended ? LB_OK : lb_series_check(series, err);
   if (status == LB_OK) status = read_next(series, &array, err);
   if (status != LB_OK) {
     lb_error_copy(&series->failure, err);

@@ -9,7 +9,7 @@
 #ifndef LB_RESULT_SERIES_H
 #define LB_RESULT_SERIES_H
 
-#include "result/bind.h"
+#include "result/bind_sql.h"
 #include "result/run.h"
 
 struct lb_series;
@@ -39,6 +39,13 @@ enum lb_status lb_series_execute(struct lb_series *series, struct lb_str sql,
                                  struct lb_str shown_sql, const struct lb_param *params,
                                  int32_t param_count, int64_t *rows_affected,
                                  struct lb_error *err) LB_MUST_USE;
+
+/* LB_CANCELLED, or LB_INVALID_STATE, when somebody has ended the series. ctx: the series;
+ * for lb_bound_rows. */
+enum lb_status lb_series_check(void *ctx, struct lb_error *err) LB_MUST_USE;
+/* How the columns of bound values go with markers, by the options and the server. */
+struct lb_bind_rules lb_bind_rules_of(const struct lb_session *sess,
+                                      struct lb_options *opts);
 
 /* After lb_series_start with wanted. As lb_result_schema and lb_result_next. */
 const struct lb_result_schema *lb_series_schema(const struct lb_series *series);

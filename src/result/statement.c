@@ -329,7 +329,8 @@ enum lb_status lb_stmt_parameters(const struct lb_stmt *stmt, struct ArrowSchema
 }
 
 static enum lb_status describe(struct lb_stmt *stmt, struct lb_str sql,
-                               struct ArrowSchema *out, struct lb_error *err) {
+                               const struct lb_bound_sql *bound, struct ArrowSchema *out,
+                               struct lb_error *err) {
   struct lb_result_options options = {0};
   LB_TRY(lb_result_options_read(stmt->sess, stmt->opts, LB_OP_STATEMENT, &options, err));
   options.heartbeat.enabled = options.prefetch = false;
@@ -339,7 +340,11 @@ static enum lb_status describe(struct lb_stmt *stmt, struct lb_str sql,
       .slot = &stmt->slot,
       .options = &options,
       .parent_stats = stmt->parent_stats,
-      .sql = sql,
+      .sql =
+          bound ? (struct lb_str){(const char *)bound->text.data, bound->text.len} : sql,
+      .shown_sql = sql,
+      .params = bound ? bound->params : NULL,
+      .param_count = bound ? bound->param_count : 0,
       .own = true,
       .wanted = true,
   };
@@ -355,12 +360,33 @@ static enum lb_status describe(struct lb_stmt *stmt, struct lb_str sql,
   return status;
 }
 
+/* With what is bound in the places of the markers, or nulls of its types: a stream cannot
+ * be read twice. */
+static enum lb_status describe_bound(struct lb_stmt *stmt, struct lb_str sql,
+                                     struct ArrowSchema *out, struct lb_error *err) {
+  if (!stmt->binding) return describe(stmt, sql, NULL, out, err);
+  const struct lb_bind_rules rules = lb_bind_rules_of(stmt->sess, stmt->opts);
+  struct lb_bound_rows rows;
+  struct lb_bound_sql bound;
+  lb_bound_rows_init(&rows);
+  lb_bound_sql_init(&bound);
+  enum lb_status status = lb_bound_rows_open(&rows, stmt->binding, "parameter", err);
+  if (status == LB_OK) status = lb_bound_sql_open(&bound, sql, &rows, &rules, err);
+  if (status == LB_OK) status = lb_bound_rows_peek(&rows, err);
+  if (status == LB_OK) status = lb_bound_sql_row(&bound, &rows, err);
+  if (status == LB_OK) status = describe(stmt, sql, &bound, out, err);
+  lb_bound_sql_reset(&bound);
+  lb_bound_rows_reset(&rows);
+  return status;
+}
+
 enum lb_status lb_stmt_execute_schema(struct lb_stmt *stmt, struct ArrowSchema *out,
                                       struct lb_error *err) {
   struct ArrowSchema found = {0};
   struct lb_buf text;
   uint64_t turn;
   LB_TRY(check_text(stmt, err));
+  LB_TRY(check_gone(stmt, err));
   lb_buf_init(&text, LB_MEM_MISC, MAX_SQL_BYTES + 1024);
   struct lb_str sql = text_of(stmt);
   enum lb_status status = lb_describe_query(sql, &text, err);
@@ -372,8 +398,8 @@ enum lb_status lb_stmt_execute_schema(struct lb_stmt *stmt, struct ArrowSchema *
     return status;
   }
   end_former(stmt);
-  status =
-      describe(stmt, (struct lb_str){(const char *)text.data, text.len}, &found, err);
+  sql = (struct lb_str){(const char *)text.data, text.len};
+  status = describe_bound(stmt, sql, &found, err);
   lb_buf_reset(&text);
   bool cancelled = lb_call_slot_leave(&stmt->slot);
   if (status == LB_OK &&

@@ -391,6 +391,28 @@ def test_cancel_between_rows(databricks: Warehouse) -> None:
                 read.stmt.cancel()
 
 
+@pytest.mark.parametrize("ingested", [False, True])
+def test_cancel_of_a_stream_without_rows(databricks: Warehouse, ingested: bool) -> None:
+    """Batches without rows give no statement that a cancel could end."""
+    given = [0]
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        while True:
+            given[0] += 1
+            yield one(pa.array([], pa.int64()))
+
+    with connected(databricks) as conn, AdbcStatement(conn) as stmt:
+        if ingested:
+            stmt.set_options(**{"adbc.ingest.target_table": "bound_endless"})
+        else:
+            stmt.set_sql_query("SELECT ?")
+        stmt.bind_stream(pa.RecordBatchReader.from_batches(one(pa.array([1])).schema, batches()))
+        task = Task(stmt.execute_update if ingested else stmt.execute_query)
+        until("some batches", lambda: given[0] > 10)
+        stmt.cancel()
+        assert task.failure(30).status_code == AdbcStatusCode.CANCELLED
+
+
 def test_cancel_of_many_updates(databricks: Warehouse) -> None:
     with connected(databricks) as conn, AdbcStatement(conn) as stmt:
         update(conn, "CREATE OR REPLACE TABLE bound_cancel (a BIGINT)")

@@ -188,6 +188,12 @@ def test_refused_types(cur: dbapi.Cursor) -> None:
         cur.adbc_ingest("ingest_refused", data, mode="create")
 
 
+def test_value_that_no_column_holds_names_its_row(cur: dbapi.Cursor) -> None:
+    data = pa.table({"at": pa.array([0, 1, 2**62], pa.timestamp("us"))})
+    with pytest.raises(Error, match=r"row 3 of the data to ingest: column 1 \('at'\)"):
+        cur.adbc_ingest("ingest_range", data, mode="create")
+
+
 def test_a_query_takes_the_place_of_the_table(cur: dbapi.Cursor) -> None:
     cur.adbc_ingest("ingest_first", DATA, mode="create")
     cur.execute("SELECT count(*) FROM ingest_first")

@@ -462,6 +462,23 @@ def test_a_lost_list_is_an_error_and_no_shorter_answer(own_warehouse: Any) -> No
                 reader.read_all()
 
 
+def test_cancel_ends_every_stream_of_objects(own_warehouse: Any) -> None:
+    w = five_catalogs(own_warehouse)
+    with connected(w, PATIENT) as conn:
+        streams = [conn.get_objects(TABLES) for _ in range(3)]
+        readers = [pa.RecordBatchReader._import_from_c(handle.address) for handle in streams]
+        for reader in readers:
+            reader.read_next_batch()
+        readers.pop().close()
+        conn.cancel()
+        for reader in readers:
+            with pytest.raises(OSError, match="cancelled"):
+                reader.read_next_batch()
+            reader.close()
+        assert failure(conn.cancel).status_code == AdbcStatusCode.INVALID_STATE
+        assert len(objects(conn, TABLES)) == 5
+
+
 def test_cancel_while_objects_are_read(own_warehouse: Any) -> None:
     w = five_catalogs(own_warehouse)
     with connected(w, PATIENT) as conn:
@@ -554,6 +571,33 @@ def test_execute_schema_is_that_of_the_result(engine: Warehouse, sql: str) -> No
         assert schema_of(conn, sql).equals(real, check_metadata=True)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_execute_schema_with_what_is_bound(engine: Warehouse, stream: bool) -> None:
+    """What is bound gives the parameters their types, and is there for the execution after it."""
+    data = pa.record_batch([pa.array([5], pa.int32()), pa.array(["x"])], ["a", "b"])
+    with connected(engine, PATIENT) as conn, AdbcStatement(conn) as stmt:
+        stmt.set_sql_query("SELECT ? AS number, ? AS word")
+        if stream:
+            stmt.bind_stream(pa.RecordBatchReader.from_batches(data.schema, [data]))
+        else:
+            stmt.bind(data)
+        found = schema(stmt.execute_schema())
+        assert found.types == [pa.int32(), pa.string()]
+        handle, _ = stmt.execute_query()
+        with pa.RecordBatchReader._import_from_c(handle.address) as reader:
+            assert reader.schema.equals(found, check_metadata=True)
+            assert reader.read_all().to_pylist() == [{"number": 5, "word": "x"}]
+
+
+def test_execute_schema_wants_as_many_as_an_execution(conn: AdbcConnection) -> None:
+    with AdbcStatement(conn) as stmt:
+        stmt.set_sql_query("SELECT ?, ?")
+        stmt.bind(pa.record_batch([pa.array([5])], ["a"]))
+        error = failure(stmt.execute_schema)
+        assert error.status_code == AdbcStatusCode.INVALID_ARGUMENT
+        assert "parameter 2 has no value" in str(error)
+
+
 def test_execute_schema_runs_nothing(w: Warehouse, conn: AdbcConnection) -> None:
     started = time.monotonic()
     assert schema_of(conn, "SELECT sleep_ms(60000) AS slept FROM range(1000)").names == ["slept"]
@@ -609,6 +653,15 @@ def test_statistics_of_what_nobody_has_analyzed(engine: Warehouse) -> None:
         assert names.to_pylist() == [
             {"statistic_name": "lakebeat.statistic.table_bytes", "statistic_key": 1024}
         ]
+
+
+def test_statistics_of_a_name_that_the_server_would_replace(w: Warehouse) -> None:
+    """It would be asked of another table; nothing is known of this one."""
+    with connected(w, PATIENT) as conn, table(conn, "`t_stat${x}`", "a INT"):
+        w.reset()
+        assert stream(conn.get_statistics(None, None, "t_stat${x}", True)).num_rows == 0
+        assert len(w.requests(rpc="GetTables", limit=100)) > 0
+        assert len(w.requests(rpc="ExecuteStatement", limit=100)) == 0
 
 
 def test_statistics_of_too_many_tables(own_warehouse: Any) -> None:
