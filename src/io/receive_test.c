@@ -193,6 +193,7 @@ static void test_a_long_refusal_is_cut(void **state) {
   fetch.ex.req->max_reply_bytes = 1 << 19;
   exchange_run(&fetch.ex);
   LB_TEST_OK(fetch.ex.req->status, &fetch.ex.req->err);
+  lb_torture_tell(fetch.ex.req->reply.status == LB_OUT_OF_MEMORY);
   assert_int_equal(fetch.ex.req->reply.len, 64 << 10);
   fetch_reset(&fetch);
   lb_free(body);
