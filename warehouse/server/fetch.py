@@ -138,7 +138,7 @@ class Fetcher:
         if not personality.databricks:
             limit = MOST_BYTES
         if self.comes_as_links(op, start):
-            return await self._link_page(op, start, limit, spoil)
+            return await self._link_page(op, start, max_bytes or 0, spoil)
         if op.links:
             rows = min(rows, op.links.files.shape.first_row - start)
         await op.changed.wait_for(
@@ -188,7 +188,9 @@ class Fetcher:
     async def _link_page(
         self, op: Operation, start: int, max_bytes: int, spoil: Spoil
     ) -> t.TFetchResultsResp:
-        """Links to the files from the one with this row on."""
+        """Links to the files from the one with this row on; their bytes, as far as the
+        client limits them, are those of the files.
+        """
         personality, store, files = self.wh.personality, op.store, op.links.files
         most = max(1, self.wh.options.cloud_fetch_page_files)
         store.asked_to(start)
@@ -214,7 +216,7 @@ class Fetcher:
         chosen, size = [], 0
         for file in found:
             size += file.raw_bytes
-            if chosen and size > max_bytes:
+            if chosen and 0 < max_bytes < size:
                 break
             chosen.append(file)
         end = chosen[-1].end if chosen else start

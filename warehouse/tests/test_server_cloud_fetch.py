@@ -86,6 +86,13 @@ def test_a_page_ends_after_its_files_or_bytes(w, c):
     assert page.results.arrowBatches is None and page.results.columns is None
     assert len(c.fetch(handle, maxBytes=2 * FILE).results.resultLinks) == 2
     assert len(c.fetch(handle, maxBytes=1).results.resultLinks) == 1
+    # A client that names no limit gets as many files as a page has, large ones too.
+    w.settings(cloud_fetch_file_bytes=9 << 20)
+    sql = "SELECT id, repeat('x', 100) AS s FROM range(0, {rows}, 1, 1)"
+    handle = run(c, 300_000, sql)
+    # Once the last file is there, all are.
+    assert c.fetch(handle, startRowOffset=299_999).hasMoreRows is False
+    assert len(c.fetch(handle, startRowOffset=0).results.resultLinks) == 3
 
 
 def test_a_fetch_of_no_rows_gives_no_links_and_moves_nothing(w, c):
@@ -157,7 +164,7 @@ def test_when_rows_come_inline(w, fields, settings, protocol):
 
 def test_a_large_limit_is_the_limit(w, c):
     sql = "SELECT id, repeat('x', 100) AS s FROM range(0, {rows}, 1, 1)"
-    w.settings(cloud_fetch_bytes=48 << 20)
+    w.settings(cloud_fetch_bytes=48 << 20, cloud_fetch_file_bytes=20 << 20)
     seen = []
     for rows in (300_000, 600_000):
         page = c.fetch(run(c, rows, sql))
