@@ -31,6 +31,8 @@
 /* Before any instant there is a name for; far from overflow. */
 #define LOCAL_MIN (INT64_MIN / 4)
 #define LOCAL_MAX (INT64_MAX / 4)
+/* No real file changes its offset after this (year 33658). */
+#define INSTANT_MAX INT64_C(1000000000000)
 
 struct boundary {
   int64_t local_s; /* from here on ... */
@@ -316,7 +318,9 @@ static bool add_file(struct lb_zone *zone, const struct part *part, int64_t *las
   *last_s = LOCAL_MIN;
   for (uint32_t i = 0; i < part->time_count; i++) {
     int64_t instant = be64(part->body + (size_t)i * 8);
-    if (kinds[i] >= part->type_count || instant < *last_s) return false;
+    if (kinds[i] >= part->type_count || instant < *last_s || instant > INSTANT_MAX) {
+      return false;
+    }
     int64_t after = (int32_t)be32(types + (size_t)kinds[i] * 6);
     *last_s = instant;
     add_boundary(zone, instant, before, after);
@@ -462,6 +466,7 @@ static void look_up(const struct lb_zone *zone, int64_t local_s,
 int64_t lb_zone_offset(const struct lb_zone *zone, int64_t local_s,
                        struct lb_zone_hint *hint) {
   if (local_s >= hint->from && local_s < hint->until) return hint->offset;
+  local_s = LB_MIN(LB_MAX(local_s, LOCAL_MIN), LOCAL_MAX);
   int64_t last_s = zone->count > 0 ? zone->boundaries[zone->count - 1].local_s : 0;
   if (!zone->cycles || local_s < last_s) {
     look_up(zone, local_s, hint);

@@ -187,6 +187,30 @@ static void test_names_that_are_none(void **state) {
   }
 }
 
+/* Beyond every calendar: a rule that goes on from there would overflow. */
+static void test_instants_beyond_the_calendar(void **state) {
+  (void)state;
+  static const int64_t far[] = {INT64_MAX, INT64_MAX - 86400 * 400, INT64_MAX / 2,
+                                (int64_t)1 << 60};
+  for (size_t i = 0; i < LB_ARRAY_LEN(far); i++) {
+    const struct change changes[] = {{SPRING, 2}, {far[i], 1}};
+    struct lb_buf bytes;
+    struct lb_error err = LB_ERROR_INIT;
+    struct lb_zone *zone = NULL;
+    file(&bytes, changes, 2, eu_offsets, 3, EU);
+    LB_TEST_FAILS(LB_INVALID_DATA,
+                  lb_zone_parse(LB_STR("x"), bytes.data, bytes.len, &zone, &err), &err);
+    lb_buf_reset(&bytes);
+  }
+  /* Before every calendar there is one offset; old files begin so. */
+  const struct change changes[] = {{-((int64_t)1 << 59), 0}, {SPRING, 2}};
+  struct lb_zone *zone = parsed(changes, 2, eu_offsets, 3, EU);
+  assert_int_equal(offset_at(zone, INT64_MIN / 4), eu_offsets[0]);
+  (void)offset_at(zone, INT64_MAX);
+  (void)offset_at(zone, INT64_MIN);
+  lb_zone_destroy(zone);
+}
+
 static void test_damaged_files(void **state) {
   (void)state;
   struct lb_buf bytes;
@@ -257,4 +281,4 @@ LB_TEST_MAIN(LB_TEST(test_out_of_memory), LB_TEST(test_local_boundaries),
              LB_TEST(test_the_last_rule_goes_on), LB_TEST(test_rules_of_all_kinds),
              LB_TEST(test_without_rule_the_last_offset_stays),
              LB_TEST(test_names_of_offsets), LB_TEST(test_names_that_are_none),
-             LB_TEST(test_damaged_files))
+             LB_TEST(test_instants_beyond_the_calendar), LB_TEST(test_damaged_files))
