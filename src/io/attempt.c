@@ -6,6 +6,9 @@
  *    of life, and so that one that may not be sent twice is not: its seek fails once a
  *    byte was given. curl repeats a request by itself when a reused connection dies
  *    before the first byte of the reply; this turns that into CURLE_SEND_FAIL_REWIND.
+ *    A small body leaves together with the head, in one segment that wakes the server
+ *    once; of what is handed over so nobody knows how much has left, so all of it counts
+ *    as sent, and a repeat by curl is refused where it begins.
  * 3. A connection idle for more than 30 s is reused for idempotent requests only:
  *    proxies and load balancers drop idle ones, many after 60 s, and the loss shows
  *    only after the request has left. Idempotent ones may use it for curl's own 118 s.
@@ -28,6 +31,7 @@
 #define KEEPALIVE_INTERVAL_S 15L
 #define BUFFER_LARGE_BYTES (256L * 1024)
 #define BUFFER_SMALL_BYTES (16L * 1024)
+#define BODY_AT_ONCE_BYTES ((size_t)16 * 1024)
 
 void lb_attempt_resume(void *ctx) {
   struct lb_transfer *t = ctx;
@@ -78,12 +82,24 @@ static int on_seek(void *ctx, curl_off_t offset, int origin) {
   return CURL_SEEKFUNC_OK;
 }
 
+/* A second time within an attempt: curl is about to repeat the request by itself. */
+static bool may_repeat(struct lb_transfer *t) {
+  if (!t->attempt.sent || !t->body_at_once) return true;
+  if (t->req->repeat != LB_REPEAT_SAFE) {
+    t->repeat_refused = true;
+    return false;
+  }
+  t->req->received_unknown = true;
+  return true;
+}
+
 static int on_connected(void *ctx, char *ip, char *local_ip, int port, int local_port) {
   struct lb_transfer *t = ctx;
   (void)ip;
   (void)local_ip;
   (void)port;
   (void)local_port;
+  if (!may_repeat(t)) return CURL_PREREQFUNC_ABORT;
   t->attempt.sent = true;
   t->req->sent_ms = lb_io_now_ms(t->io);
   lb_transfer_touch(t);
@@ -185,6 +201,11 @@ static CURLcode set_http(struct lb_transfer *t, CURL *easy) {
     SET(CURLOPT_POSTFIELDS, "");
     return code;
   }
+  t->body_at_once = req->body.len <= BODY_AT_ONCE_BYTES;
+  if (t->body_at_once) {
+    SET(CURLOPT_POSTFIELDS, (char *)req->body.data);
+    return code;
+  }
   t->attempt.body_whole = false;
   SET(CURLOPT_READFUNCTION, on_read);
   SET(CURLOPT_READDATA, (void *)t);
@@ -251,6 +272,8 @@ static void clear_attempt(struct lb_transfer *t) {
   t->curl_text[0] = '\0';
   t->body_given = 0;
   t->paused = false;
+  t->body_at_once = false;
+  t->repeat_refused = false;
   if (t->req->pipe != NULL) {
     t->req->pipe->wake = lb_attempt_resume;
     t->req->pipe->wake_ctx = t;

@@ -44,7 +44,7 @@ struct lb_io {
     struct lb_heap timers;
     struct lb_timer pool_trim; /* while the pool is warm */
     int timer_fd;
-    int64_t armed_ms; /* what timer_fd is set to */
+    int64_t armed_ms; /* what timer_fd is set to: the next deadline or earlier */
     int64_t now_ms;   /* of this round of the loop */
     int64_t awake_ms; /* the same of the clock that stands still in a suspend */
     struct lb_list hosts;

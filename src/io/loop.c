@@ -60,7 +60,9 @@ static void poll_sockets(struct lb_io *io, int64_t due_ms, bool may_sleep) {
   if (!may_sleep || due_ms <= io->owned.now_ms ||
       !lb_list_empty(&io->owned.ready_hosts)) {
     timeout_ms = 0;
-  } else if (io->real_time && due_ms != io->owned.armed_ms) {
+  } else if (io->real_time && due_ms < io->owned.armed_ms) {
+    /* One that is set too early only wakes the loop once for nothing, while a system call
+     * for each deadline that ends unneeded would be two per request. */
     lb_os_timer_set(io->owned.timer_fd, due_ms);
     io->owned.armed_ms = due_ms;
   }

@@ -7,8 +7,7 @@
  * fetch 64, probe 16..512 as lb_host_set_probe_limit says, download 16), so a stuck probe
  * delays nothing else. HTTP/1.1, no redirects, no Expect, identity encoding; paused only
  * while a pipe is full or empty;
- * bodies of requests that may not be repeated come from a read callback whose seek fails,
- * so that libcurl cannot repeat them by itself. */
+ * libcurl cannot repeat by itself what may not be repeated: attempt.c says how. */
 #ifndef LB_IO_REQUEST_H
 #define LB_IO_REQUEST_H
 

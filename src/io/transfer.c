@@ -210,7 +210,9 @@ static void end_attempt(struct lb_transfer *t, enum lb_attempt_end end, CURLcode
     http_status = 0;
   }
   t->attempt.http_status = (int32_t)http_status;
-  t->attempt.code = code;
+  /* As curl ends a request whose body cannot be read again. */
+  t->attempt.code = t->repeat_refused ? CURLE_SEND_FAIL_REWIND : code;
+  if (t->repeat_refused) t->curl_text[0] = '\0';
   /* A callback that found a fault has said so already. */
   if (t->attempt.end == LB_ATTEMPT_CURL) t->attempt.end = end;
   leave_place(t);

@@ -39,13 +39,15 @@ struct lb_transfer {
   CURL *easy;
   struct curl_slist *headers;
   int64_t attempt_ms;
-  int64_t active_ms; /* last byte in or out, in time awake */
-  bool paused;       /* waits for its pipe, so nobody is silent */
-  size_t body_given; /* bytes of the body handed to curl */
-  size_t sunk_bytes; /* bytes of the reply's body handed to the sink */
-  bool chunked;      /* the reply says where it ends by its encoding */
-  bool head_ended;   /* all headers of the reply are known */
-  bool download;     /* ... and its body goes to the sink or pipe */
+  int64_t active_ms;   /* last byte in or out, in time awake */
+  bool paused;         /* waits for its pipe, so nobody is silent */
+  size_t body_given;   /* bytes of the body handed to curl */
+  bool body_at_once;   /* all of it was handed to curl before the request began */
+  bool repeat_refused; /* curl wanted to send it again by itself */
+  size_t sunk_bytes;   /* bytes of the reply's body handed to the sink */
+  bool chunked;        /* the reply says where it ends by its encoding */
+  bool head_ended;     /* all headers of the reply are known */
+  bool download;       /* ... and its body goes to the sink or pipe */
   struct lb_attempt attempt;
   char retry_after[64];
   char date[64];
