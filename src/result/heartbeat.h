@@ -79,8 +79,8 @@ struct lb_hb_options {
 };
 extern const struct lb_hb_options lb_hb_options_default;
 
-/* Counters of one result, and in sum of one session, one database, the process: each
- * block adds to its parent too. Reference-counted, since a statement shows the block
+/* Counters of one result, and in sum of one session and of one database: each block adds
+ * to its parent too. Reference-counted, since a statement shows the block
  * after its result has gone. Written on the I/O thread only; readers use
  * lb_hb_stats_read. */
 struct lb_hb_stats;

@@ -72,13 +72,11 @@ struct lb_execute_params {
 
 /* A catalog call: a question about what the server holds, answered by a result set. */
 enum lb_catalog_call {
-  LB_CATALOG_TYPE_INFO,
   LB_CATALOG_CATALOGS,
   LB_CATALOG_SCHEMAS,
   LB_CATALOG_TABLES,
   LB_CATALOG_TABLE_TYPES,
   LB_CATALOG_COLUMNS,
-  LB_CATALOG_PRIMARY_KEYS,
   LB_CATALOG_CROSS_REFERENCE,
   LB_CATALOG_CALL_COUNT
 };

@@ -6,13 +6,11 @@
 
 /* The largest request struct; one of them is built at a time. */
 union catalog_msg {
-  struct lb_t_get_type_info_req type_info;
   struct lb_t_get_catalogs_req catalogs;
   struct lb_t_get_schemas_req schemas;
   struct lb_t_get_tables_req tables;
   struct lb_t_get_table_types_req table_types;
   struct lb_t_get_columns_req columns;
-  struct lb_t_get_primary_keys_req primary_keys;
   struct lb_t_get_cross_reference_req cross_reference;
 };
 
@@ -28,13 +26,11 @@ struct row {
    offsetof(struct lb_t_get_##s##_req, get_direct_results), \
    offsetof(struct lb_t_get_##s##_req, run_async)}
 static const struct row rows[LB_CATALOG_CALL_COUNT] = {
-    [LB_CATALOG_TYPE_INFO] = ROW("TypeInfo", type_info),
     [LB_CATALOG_CATALOGS] = ROW("Catalogs", catalogs),
     [LB_CATALOG_SCHEMAS] = ROW("Schemas", schemas),
     [LB_CATALOG_TABLES] = ROW("Tables", tables),
     [LB_CATALOG_TABLE_TYPES] = ROW("TableTypes", table_types),
     [LB_CATALOG_COLUMNS] = ROW("Columns", columns),
-    [LB_CATALOG_PRIMARY_KEYS] = ROW("PrimaryKeys", primary_keys),
     [LB_CATALOG_CROSS_REFERENCE] = ROW("CrossReference", cross_reference),
 };
 #undef ROW
@@ -64,11 +60,6 @@ static void set_arguments(union catalog_msg *msg,
       msg->columns.schema_name = params->schema;
       msg->columns.table_name = params->table;
       msg->columns.column_name = params->column;
-      return;
-    case LB_CATALOG_PRIMARY_KEYS:
-      msg->primary_keys.catalog_name = params->catalog;
-      msg->primary_keys.schema_name = params->schema;
-      msg->primary_keys.table_name = params->table;
       return;
     case LB_CATALOG_CROSS_REFERENCE:
       msg->cross_reference.foreign_catalog_name = params->catalog;
