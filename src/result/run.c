@@ -57,7 +57,8 @@ static enum lb_status on_volume_row(const void *ctx, const struct ArrowSchema *s
   const struct lb_run *run = ctx;
   struct lb_volume_row row;
   char *allowed = NULL;
-  struct lb_volume_params params = {.sql = run->sql, .slot = run->slot};
+  struct lb_volume_params params = {
+      .sql = run->sql, .slot = run->slot, .limit_s = run->options->limit_s};
   LB_TRY(lb_options_text(run->opts, LB_OPT_VOLUME_PATHS, &allowed, err));
   params.allowed = allowed;
   enum lb_status status = lb_volume_read_row(schema, array, &row, err);

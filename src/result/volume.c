@@ -206,7 +206,7 @@ enum lb_status lb_volume_carry_out(struct lb_session *sess,
       {{"REMOVE", 6}, LB_METHOD_DELETE, "REMOVE"},
   };
   LB_TRY(check_statement(params, row, err));
-  struct lb_storage_params storage = {.what = NULL};
+  struct lb_storage_params storage = {.limit_s = params->limit_s};
   for (size_t i = 0; i < LB_ARRAY_LEN(operations); i++) {
     if (!lb_str_equal_nocase(row->operation, operations[i].word)) continue;
     storage.method = operations[i].method;

@@ -12,6 +12,7 @@ struct lb_volume_params {
   struct lb_str sql;         /* of the statement */
   const char *allowed;       /* databricks.volume.allowed_local_paths, NULL: none */
   struct lb_call_slot *slot; /* makes it cancellable; a turn is under way */
+  int64_t limit_s;           /* of the transfer: databricks.query_timeout_seconds */
 };
 
 /* What the row of a result says; views on the array. */

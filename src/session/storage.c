@@ -119,6 +119,10 @@ static enum lb_status fill(struct lb_storage_call *call, struct lb_session *sess
   lb_pipe_retain(call->pipe);
   req->pipe = call->pipe;
   req->upload_bytes = params->upload_bytes;
+  if (params->limit_s > 0) {
+    req->timeout_ms = params->limit_s * 1000;
+    req->timeout_option = "databricks.query_timeout_seconds";
+  }
   req->ctx = call;
   req->done = storage_done;
   return LB_OK;

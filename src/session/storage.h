@@ -20,6 +20,7 @@ struct lb_storage_params {
   const char *headers[LB_STORAGE_HEADERS_MAX]; /* "Name: value"; copied */
   size_t header_count;
   int64_t upload_bytes; /* PUT: exactly so many are written to the pipe */
+  int64_t limit_s;      /* databricks.query_timeout_seconds; 0: none */
 };
 
 struct lb_storage_call {
@@ -30,7 +31,7 @@ struct lb_storage_call {
   char *headers[LB_STORAGE_HEADERS_MAX];
 };
 
-/* Limits, certificates and deadlines are those of the session. */
+/* Limits, certificates and all other deadlines are those of the session. */
 enum lb_status lb_storage_create(struct lb_session *sess,
                                  const struct lb_storage_params *params,
                                  struct lb_storage_call **out,

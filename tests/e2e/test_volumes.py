@@ -245,6 +245,30 @@ def test_cancel_of_a_transfer(w: Warehouse, home: pathlib.Path, method: str) -> 
     w.wait("operations_open", 0, at_most=True)
 
 
+@pytest.mark.parametrize("method", ["PUT", "GET", "DELETE"])
+def test_transfer_ends_with_the_time_of_its_statement(
+    w: Warehouse, home: pathlib.Path, method: str
+) -> None:
+    (home / "out").write_bytes(b"x" * 5000)
+    limit = {"databricks.query_timeout_seconds": "1"}
+    patient = {"databricks.request_timeout_seconds": "60"}
+    with connected(w, allowing(home), patient) as conn, AdbcStatement(conn) as stmt:
+        put(conn, home / "out")
+        w.fault("hang", {"storage": method})
+        stmt.set_options(**limit)
+        sql = {"PUT": f"PUT '{home / 'out'}' INTO '{FILE}' OVERWRITE",
+               "GET": f"GET '{FILE}' TO '{home / 'back'}'",
+               "DELETE": f"REMOVE '{FILE}'"}  # fmt: skip
+        stmt.set_sql_query(sql[method])
+        error = Task(stmt.execute_update).failure(20)
+        assert error.status_code == AdbcStatusCode.TIMEOUT
+        assert "databricks.query_timeout_seconds" in str(error)
+        w.clear_faults()
+        w.release()
+        only(home, "out")
+    w.wait("operations_open", 0, at_most=True)
+
+
 def test_option_is_for_connections_too(w: Warehouse, home: pathlib.Path) -> None:
     (home / "out").write_bytes(b"x")
     with connected(w) as conn:
