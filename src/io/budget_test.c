@@ -6,7 +6,8 @@
 
 #include <io_rig.h>
 
-#define WAITERS_MAX 8
+#define WAITERS_MAX 64
+#define GRANTS_MAX 1024
 
 struct waiter {
   struct lb_budget_wait wait;
@@ -22,7 +23,7 @@ static struct {
   struct lb_io *io;
   struct lb_budget *budget;
   struct waiter waiters[WAITERS_MAX];
-  int order[64];
+  int order[GRANTS_MAX];
   int order_len;
   int64_t used_max;
 } fixture;
@@ -111,6 +112,7 @@ static void advance(int64_t step_ms) {
 
 static void expect(const char *numbers) {
   char got[65] = "";
+  assert_true(fixture.order_len < 65);
   for (int i = 0; i < fixture.order_len; i++) got[i] = (char)('0' + fixture.order[i]);
   assert_string_equal(got, numbers);
 }
@@ -170,6 +172,30 @@ static void test_one_grant_each_in_turn(void **state) {
   give_back(100);
   assert_int_equal(lb_budget_used(fixture.budget), 0);
   assert_int_equal(lb_budget_peak(fixture.budget), 100);
+  teardown();
+}
+
+/* Sixty-four results for the room of three: each gets as much as any other. */
+static void test_many_share_it(void **state) {
+  (void)state;
+  enum { ROUNDS_EACH = 10 };
+  setup(100);
+  assert_true(lb_budget_take(fixture.budget, 90));
+  for (int i = 0; i < WAITERS_MAX; i++) {
+    fixture.waiters[i].again = ROUNDS_EACH;
+    ask(i, 20 + i % 3 * 5); /* alike, not the same */
+  }
+  int left = 0; /* of the grants, not yet given back */
+  give_back(90);
+  while (fixture.order_len < ROUNDS_EACH * WAITERS_MAX) {
+    assert_true(left < fixture.order_len);
+    int number = fixture.order[left++];
+    give_back(fixture.waiters[number].wait.bytes);
+  }
+  for (int i = 0; i < ROUNDS_EACH * WAITERS_MAX; i++) {
+    assert_int_equal(fixture.order[i], i % WAITERS_MAX);
+  }
+  assert_true(lb_budget_peak(fixture.budget) <= 100);
   teardown();
 }
 
@@ -438,7 +464,8 @@ static void test_many_threads(void **state) {
 }
 
 LB_TEST_MAIN(LB_TEST(test_bytes_are_counted), LB_TEST(test_the_usual_limit),
-             LB_TEST(test_one_grant_each_in_turn), LB_TEST(test_nobody_passes_the_line),
+             LB_TEST(test_one_grant_each_in_turn), LB_TEST(test_many_share_it),
+             LB_TEST(test_nobody_passes_the_line),
              LB_TEST(test_small_ones_do_not_starve_a_large_one),
              LB_TEST(test_a_large_one_does_not_starve_small_ones),
              LB_TEST(test_no_timer_without_need),

@@ -459,6 +459,45 @@ static void run_set_limit(struct lb_io_task *task, struct lb_io *io) {
   lb_host_set_probe_limit(io, lb_endpoint_host(set->endpoint), set->limit);
 }
 
+/* Whoever has many in line passes nobody, and is not passed. */
+static void test_places_are_given_in_turn(void **state) {
+  (void)state;
+  static const char of[] = "AAABACAB"; /* results, in the order in which they ask */
+  enum { COUNT = sizeof(of) - 1 };
+  static char lines[COUNT][32];
+  static const char *line_of[COUNT];
+  static struct exchange all[COUNT];
+  struct rig rig;
+  struct http_step steps[COUNT];
+  rig_init(&rig);
+  for (int i = 0; i < COUNT; i++) {
+    steps[i] = (struct http_step){.kind = i == 0 ? HTTP_HOLD : HTTP_REPLY};
+  }
+  http_server_script(rig.server, steps, COUNT);
+  struct set_limit one = {
+      .task.run = run_set_limit, .endpoint = rig.endpoint, .limit = 1};
+  lb_list_init(&one.task.node);
+  lb_io_run(rig.io, &one.task);
+  for (int i = 0; i < COUNT; i++) {
+    exchange_init(&all[i], rig.io, rig.endpoint, LB_REPEAT_NEVER, "q");
+    (void)snprintf(lines[i], sizeof(lines[i]), "X-Result: %c%d", of[i], i);
+    line_of[i] = lines[i];
+    all[i].req->header_lines = &line_of[i];
+    all[i].req->header_count = 1;
+    all[i].req->req_class = LB_REQ_PROBE;
+    exchange_start(&all[i]);
+  }
+  http_server_wait_requests(rig.server, 1);
+  assert_int_equal(exchange_state(&all[COUNT - 1]), LB_TRANSFER_QUEUED);
+  http_server_release(rig.server);
+  for (int i = 0; i < COUNT; i++) {
+    exchange_wait(&all[i]);
+    assert_true(rig_contains(http_server_head(rig.server, i), lines[i]));
+    exchange_reset(&all[i]);
+  }
+  rig_reset(&rig);
+}
+
 static void test_probe_limit_moves(void **state) {
   (void)state;
   static struct crowd crowd;
@@ -643,7 +682,8 @@ LB_TEST_MAIN(LB_TEST(test_connect_timeout), LB_TEST(test_silence_of_the_server),
              LB_TEST(test_orphan_in_flight_is_waited_for),
              LB_TEST(test_orphan_that_was_not_sent_is_cancelled),
              LB_TEST(test_silence_by_a_clock_that_goes_on),
-             LB_TEST(test_end_of_a_session_passes_closes), LB_TEST(test_places_per_class),
+             LB_TEST(test_end_of_a_session_passes_closes),
+             LB_TEST(test_places_are_given_in_turn), LB_TEST(test_places_per_class),
              LB_TEST(test_a_full_class_delays_no_other), LB_TEST(test_probe_limit_moves),
              LB_TEST(test_cancel_and_deadline_in_line),
              LB_TEST(test_sockets_do_not_pass_on_exec),
