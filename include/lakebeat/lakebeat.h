@@ -36,6 +36,11 @@ extern "C" {
 #define LAKEBEAT_OPTION_MAX_BYTES_PER_FETCH "databricks.max_bytes_per_fetch"
 #define LAKEBEAT_OPTION_PREFETCH_PAGES "databricks.prefetch_pages"
 #define LAKEBEAT_OPTION_MEMORY_BUDGET_BYTES "databricks.memory_budget_bytes"
+#define LAKEBEAT_OPTION_CLOUDFETCH_ENABLED "databricks.cloudfetch.enabled"
+#define LAKEBEAT_OPTION_CLOUDFETCH_PARALLEL_DOWNLOADS \
+  "databricks.cloudfetch.parallel_downloads"
+#define LAKEBEAT_OPTION_CLOUDFETCH_FALLBACK "databricks.cloudfetch.fallback"
+#define LAKEBEAT_OPTION_DECODE_THREADS "databricks.decode_threads"
 
 /* Deadlines and transport; on the database. */
 #define LAKEBEAT_OPTION_CONNECT_TIMEOUT_SECONDS "databricks.connect_timeout_seconds"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adbc/objects.h"
 #include "io/budget.h"
+#include "io/workers.h"
 
 static struct lb_adbc_database *database_of(struct lb_adbc_object *obj) {
   return LB_CONTAINER_OF(obj, struct lb_adbc_database, base);
@@ -9,7 +10,7 @@ static struct lb_adbc_database *database_of(struct lb_adbc_object *obj) {
 /* Options of the process's I/O thread, which databases share: the last one that says
  * something is heard; of times to wait for closes, the longest. */
 static const enum lb_option_id shared[] = {LB_OPT_CLOSE_TIMEOUT, LB_OPT_MEMORY_BUDGET,
-                                           LB_OPT_LOG_LEVEL};
+                                           LB_OPT_DECODE_THREADS, LB_OPT_LOG_LEVEL};
 
 static bool is_shared(enum lb_option_id id) {
   for (size_t i = 0; i < LB_ARRAY_LEN(shared); i++) {
@@ -38,6 +39,8 @@ static enum lb_status apply_shared(struct lb_options *opts, enum lb_option_id id
     lb_io_set_close_timeout(io, lb_options_int(opts, id) * 1000);
   } else if (id == LB_OPT_MEMORY_BUDGET) {
     lb_budget_set_limit(lb_io_budget(io), lb_options_int(opts, id));
+  } else if (id == LB_OPT_DECODE_THREADS) {
+    lb_workers_set_count(io, (int32_t)lb_options_int(opts, id));
   } else if (id == LB_OPT_LOG_LEVEL) {
     return apply_log_level(opts, io, err);
   }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Option keys that are no options: those of ADBC's own that have one value here, and the
- * numbers of heartbeats. */
+ * numbers of heartbeats and of cloud fetch. */
 #include <inttypes.h>
 
 #include "adbc/object.h"
 #include "lakebeat/lakebeat.h"
+#include "result/cloud_stats.h"
 
 #define HEARTBEAT_PREFIX "databricks.heartbeat."
+#define CLOUD_PREFIX "databricks.cloudfetch."
 
 struct fixed_row {
   enum lb_option_scope scope;
@@ -85,10 +87,27 @@ static const struct number_row numbers[] = {
 };
 #undef NUMBER
 
-enum kind { NO_STAT, STATE, REASON, NUMBER };
+static const char *const cloud_counters[] = {
+#define LB_CLOUD_COUNTER(name, meaning) CLOUD_PREFIX #name,
+    LB_CLOUD_COUNTERS(LB_CLOUD_COUNTER)
+#undef LB_CLOUD_COUNTER
+};
 
-static enum kind classify(struct lb_str key, const struct number_row **row) {
+static bool find_cloud(struct lb_str key, enum lb_cloud_counter *out) {
+  for (size_t i = 0; i < LB_ARRAY_LEN(cloud_counters); i++) {
+    if (!lb_str_equal(key, lb_str_from(cloud_counters[i]))) continue;
+    *out = (enum lb_cloud_counter)i;
+    return true;
+  }
+  return false;
+}
+
+enum kind { NO_STAT, STATE, REASON, NUMBER, CLOUD };
+
+static enum kind classify(struct lb_str key, const struct number_row **row,
+                          enum lb_cloud_counter *counter) {
   const struct lb_str prefix = LB_STR(HEARTBEAT_PREFIX);
+  if (find_cloud(key, counter)) return CLOUD;
   if (!lb_str_starts_with(key, prefix)) return NO_STAT;
   struct lb_str name = {key.data + prefix.len, key.len - prefix.len};
   if (lb_str_equal(name, LB_STR("state"))) return STATE;
@@ -103,8 +122,15 @@ static enum kind classify(struct lb_str key, const struct number_row **row) {
 
 bool lb_adbc_stats_get(struct lb_hb_stats *stats, struct lb_str key, struct lb_buf *out) {
   const struct number_row *row = NULL;
-  enum kind kind = classify(key, &row);
+  enum lb_cloud_counter counter;
+  enum kind kind = classify(key, &row, &counter);
   if (kind == NO_STAT) return false;
+  if (kind == CLOUD) {
+    int64_t count =
+        stats != NULL ? lb_cloud_counted(lb_hb_stats_cloud(stats), counter) : 0;
+    lb_buf_appendf(out, "%" PRId64, count);
+    return true;
+  }
   struct lb_hb_snapshot shot = {.state = LB_HB_NOT_ARMED};
   if (stats != NULL) {
     lb_hb_stats_read(stats, lb_clock_system.now_ms(lb_clock_system.ctx), &shot);
@@ -124,8 +150,9 @@ bool lb_adbc_stats_get(struct lb_hb_stats *stats, struct lb_str key, struct lb_b
 bool lb_adbc_stats_refuse(struct lb_str key, enum lb_status *status,
                           struct lb_error *err) {
   const struct number_row *row = NULL;
+  enum lb_cloud_counter counter;
   bool query_id = lb_str_equal(key, LB_STR(LAKEBEAT_QUERY_ID));
-  if (!query_id && classify(key, &row) == NO_STAT) return false;
+  if (!query_id && classify(key, &row, &counter) == NO_STAT) return false;
   *status = lb_error_set(err, LB_NOT_IMPLEMENTED, "option %.*s can be read, not set",
                          (int)key.len, key.data);
   return true;

@@ -5,6 +5,7 @@
  * looked up in the blocks below when somebody asks; one mutex per tree guards the links,
  * never the numbers. */
 #include "base/mutex.h"
+#include "result/cloud_stats.h"
 #include "result/hb_internal.h"
 
 struct lb_hb_stats {
@@ -25,6 +26,7 @@ struct lb_hb_stats {
   /* Even while the verdict is at rest. */
   atomic_uint verdict_version;
   uint32_t gate_mark; /* I/O thread only */
+  struct lb_cloud_stats *cloud;
   _Atomic int64_t verdict_alive_ms;
   _Atomic int64_t verdict_idle_ms;
   _Atomic int64_t verdict_succeeded;
@@ -69,6 +71,12 @@ enum lb_status lb_hb_stats_create(struct lb_hb_stats *parent, struct lb_hb_stats
                                   struct lb_error *err) {
   struct lb_hb_stats *stats = lb_alloc_zero(LB_MEM_MISC, sizeof(*stats));
   if (stats == NULL) return lb_error_oom(err, "heartbeat statistics");
+  enum lb_status made =
+      lb_cloud_stats_create(parent != NULL ? parent->cloud : NULL, &stats->cloud, err);
+  if (made != LB_OK) {
+    lb_free(stats);
+    return made;
+  }
   atomic_store_explicit(&stats->refs, 1, memory_order_relaxed);
   put(&stats->reader_ms, LB_NEVER_MS);
   init_links(stats);
@@ -77,6 +85,7 @@ enum lb_status lb_hb_stats_create(struct lb_hb_stats *parent, struct lb_hb_stats
   } else {
     enum lb_status status = root_init(stats, err);
     if (status != LB_OK) {
+      lb_cloud_stats_release(stats->cloud);
       lb_free(stats);
       return status;
     }
@@ -101,9 +110,14 @@ void lb_hb_stats_release(struct lb_hb_stats *stats) {
       lb_mutex_destroy(stats->mu);
       lb_free(stats->mu);
     }
+    lb_cloud_stats_release(stats->cloud);
     lb_free(stats);
     stats = parent;
   }
+}
+
+struct lb_cloud_stats *lb_hb_stats_cloud(const struct lb_hb_stats *stats) {
+  return stats->cloud;
 }
 
 static bool is_live(uint8_t state) {

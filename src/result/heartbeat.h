@@ -88,6 +88,8 @@ enum lb_status lb_hb_stats_create(struct lb_hb_stats *parent, struct lb_hb_stats
                                   struct lb_error *err) LB_MUST_USE;
 void lb_hb_stats_retain(struct lb_hb_stats *stats);
 void lb_hb_stats_release(struct lb_hb_stats *stats); /* NULL is a no-op */
+/* What results by cloud fetch count, in the same tree; valid as long as stats. */
+struct lb_cloud_stats *lb_hb_stats_cloud(const struct lb_hb_stats *stats);
 struct lb_hb_snapshot {
   enum lb_hb_state state; /* of one result; ARMED in a sum when any is armed */
   enum lb_hb_reason reason;

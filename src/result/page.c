@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "result/page.h"
 
+#include "result/cloud.h"
+
 /* A page's decoded structs: some 40 bytes for each Arrow batch, so this allows
  * millions. */
 #define PAGE_ARENA_BYTES (256u * 1024u * 1024u)
@@ -20,14 +22,12 @@ void lb_page_reset(struct lb_page *page) {
   lb_page_init(page);
 }
 
+bool lb_page_has_links(const struct lb_page *page) {
+  return page->data.row_set && page->data.row_set->result_links.count > 0;
+}
+
 static enum lb_status check_form(const struct lb_t_row_set *row_set,
                                  struct lb_error *err) {
-  if (row_set->result_links.count > 0) {
-    return lb_error_set(
-        err, LB_NOT_IMPLEMENTED,
-        "the server sent links to files although it was not asked to; results "
-        "by cloud fetch are not read by this version");
-  }
   if (row_set->rows.count > 0 || row_set->binary_columns.len > 0) {
     return lb_error_set(
         err, LB_NOT_IMPLEMENTED,
@@ -77,9 +77,13 @@ enum lb_status lb_page_load(struct lb_page *page, const struct lb_backend *backe
   enum lb_status status = backend->read_data(body, what, &page->arena, &page->data, err);
   if (status == LB_OK && page->data.row_set) {
     status = check_form(page->data.row_set, err);
-    if (status == LB_OK) status = lb_row_set_rows(page->data.row_set, &page->rows, err);
-    if (status == LB_OK && real_offsets) status = check_offset(page, err);
-    if (status == LB_OK) status = check_surplus(page, max_rows, err);
+    if (status == LB_OK && lb_page_has_links(page)) {
+      status = lb_cloud_link_rows(page->data.row_set, first_row, &page->rows, err);
+    } else if (status == LB_OK) {
+      status = lb_row_set_rows(page->data.row_set, &page->rows, err);
+      if (status == LB_OK && real_offsets) status = check_offset(page, err);
+      if (status == LB_OK) status = check_surplus(page, max_rows, err);
+    }
   }
   if (status != LB_OK) {
     lb_page_reset(page);

@@ -30,12 +30,15 @@ void lb_page_init(struct lb_page *page);
 void lb_page_reset(struct lb_page *page); /* frees; can be loaded again */
 
 /* Takes body_own. Checks what the page states against first_row (when the server gives
- * real offsets) and against max_rows, which it was asked for; links and old row sets are
- * LB_NOT_IMPLEMENTED with the remedy. */
+ * real offsets) and against max_rows, which it was asked for; those of links state where
+ * they begin themselves and may be more. Old row sets are LB_NOT_IMPLEMENTED with the
+ * remedy. */
 enum lb_status lb_page_load(struct lb_page *page, const struct lb_backend *backend,
                             const char *what, struct lb_buf *body_own, int64_t first_row,
                             int64_t max_rows, bool real_offsets,
                             struct lb_error *err) LB_MUST_USE;
+/* Its rows are in files: nothing is handed out here. */
+bool lb_page_has_links(const struct lb_page *page);
 /* Nothing is left to hand out. */
 bool lb_page_used_up(const struct lb_page *page);
 /* The next array of at least one row; out->release NULL when the page is used up. */

@@ -9,18 +9,31 @@
  *  4. The last page at hand: the heartbeat has nothing to keep and stops; the
  *     operation is closed at once, since the server has nothing left that anybody
  *     needs.
- *  5. A failed page ends the result: a fetch cannot be repeated without losing or
+ *  5. A page of links goes to the cloud (cloud.c), whose rows are read before anything
+ *     behind them. The next page is asked for when few links are left.
+ *  6. Where no file can be reached at all, and no row was handed out, a query is executed
+ *     once more for rows from the server (fallback.c); its result is read in place of
+ *     this one.
+ *  7. A failed page ends the result: a fetch cannot be repeated without losing or
  *     doubling rows. The failure stays; there is never an end of data after it. A
  *     verdict of the heartbeat explains a loss, it never makes one. */
 #include "io/budget.h"
+#include "result/fallback.h"
 #include "result/result_internal.h"
 #include "result/session_zone.h"
 #include "result/verdict.h"
 #include "session/fetch.h"
 #include "session/session_internal.h"
+#include "wire/arrow_schema.h"
 
 /* The reader tells the heartbeat at most so often that it is there. */
 #define READER_NEWS_MS 1000
+/* Links are asked for when there are no more than these of which nothing was asked
+ * yet. */
+#define LINKS_AT_HAND 2
+/* A page without rows that others follow is legal; a server that goes on like this is
+ * broken. */
+#define EMPTY_PAGES_MOST 1000
 
 struct lb_result {
   atomic_uint refs;
@@ -38,22 +51,33 @@ struct lb_result {
   /* The reader's thread. */
   struct lb_arrow_decoder *dec;
   struct lb_page page;
+  int64_t page_server_ms;      /* the server's clock when it made the page; -1 */
   struct lb_fetch_call *ahead; /* started, not yet taken */
   int64_t ahead_bytes;         /* what it costs the budget; 0 nothing */
   int64_t page_bytes;          /* size of the largest page so far: the next one's cost */
+  int32_t empty_pages;         /* one behind the other, so far */
   int64_t next_row;            /* rows before it have been received */
   bool server_has_more;
   bool ended;
   bool armed; /* a heartbeat was armed, and its stop has not been waited for */
   struct lb_error failure; /* status LB_OK: none */
+  struct lb_error late;    /* of a page behind rows that are still to be delivered */
   int64_t news_ms;         /* when the heartbeat was last told of the reader */
   int64_t last_read_ms;    /* when the reader last left a read */
   int64_t pause_ms;        /* its longest pause that no later fetch has made good */
   int64_t pause_end_ms;    /* when that ended */
   int64_t contact_ms;      /* the operation's, as the last fetch saw it */
 
+  struct lb_cloud
+      *cloud; /* NULL: no links were asked for; set once, before it is shown */
+  bool made;  /* everything is there but what is read */
+  struct lb_rerun *rerun; /* until the first row is there; NULL: not to be done */
+  bool links_seen;        /* a page of them came */
+  bool links_last;        /* the cloud knows that there are no more */
+
   /* Any thread. */
-  atomic_int closed;     /* enum lb_hb_reason; 0: open */
+  _Atomic(struct lb_result *) again; /* in place of this one: rerun has been executed */
+  atomic_int closed;                 /* enum lb_hb_reason; 0: open */
   atomic_int end_reason; /* why the heartbeat stops when nobody closed the result */
   atomic_bool cancelled;
   atomic_bool end_posted;
@@ -89,6 +113,7 @@ static void give_up_ahead(struct lb_result *res) {
 
 static void free_pages(struct lb_result *res) {
   give_up_ahead(res);
+  if (res->cloud) lb_cloud_close(res->cloud);
   lb_page_reset(&res->page);
   lb_arrow_decoder_destroy(res->dec);
   res->dec = NULL;
@@ -103,6 +128,9 @@ void lb_result_release(struct lb_result *res) {
   lb_arrow_decoder_destroy(res->dec);
   lb_result_schema_reset(&res->schema);
   lb_hb_stats_release(res->stats);
+  lb_cloud_release(res->cloud);
+  lb_rerun_destroy(res->rerun);
+  lb_result_release(atomic_load(&res->again));
   lb_call_slot_destroy(&res->slot);
   lb_mutex_destroy(&res->reader.mu);
   lb_session_release(res->op->sess);
@@ -238,13 +266,25 @@ static enum lb_status fail(struct lb_result *res, enum lb_status status,
   return status;
 }
 
+/* The reader who waits for a file takes further links at once. */
+static void page_came(void *ctx) { lb_cloud_poke(ctx); }
+
+static void drop_cloud(void *ctx) { lb_cloud_release(ctx); }
+
 static enum lb_status start_fetch(struct lb_result *res, struct lb_error *err) {
   struct lb_fetch_params params = {
       .start_row = res->next_row,
-      .max_rows = res->options.max_rows,
-      .max_bytes = res->options.max_bytes,
+      .max_rows = res->links_seen ? res->options.cloud.max_rows : res->options.max_rows,
+      .max_bytes =
+          res->links_seen ? res->options.cloud.max_bytes : res->options.max_bytes,
   };
   LB_TRY(lb_fetch_create(res->op, &params, &res->ahead, err));
+  if (res->cloud) {
+    lb_cloud_retain(res->cloud);
+    res->ahead->told_ctx = res->cloud;
+    res->ahead->told_drop = drop_cloud;
+    res->ahead->told = page_came;
+  }
   lb_call_start(&res->ahead->base);
   return LB_OK;
 }
@@ -253,6 +293,7 @@ static enum lb_status start_fetch(struct lb_result *res, struct lb_error *err) {
  * failure here is no failure. */
 static void fetch_ahead(struct lb_result *res) {
   if (!res->options.prefetch || !res->server_has_more || res->ahead) return;
+  if (res->cloud && lb_cloud_queued(res->cloud) > LINKS_AT_HAND) return;
   struct lb_budget *budget = lb_io_budget(io_of(res));
   int64_t cost = LB_MAX(res->page_bytes, 1);
   if (!lb_budget_take(budget, cost)) return;
@@ -261,6 +302,16 @@ static void fetch_ahead(struct lb_result *res) {
   } else {
     lb_budget_return(budget, cost);
   }
+}
+
+/* Step 4: with files under way the operation lives until they are here. */
+static void end_of_pages(struct lb_result *res, enum lb_hb_reason reason) {
+  if (!res->links_seen || res->links_last) {
+    if (!res->links_seen) post_end(res, reason);
+    return;
+  }
+  res->links_last = true;
+  lb_cloud_last(res->cloud);
 }
 
 /* A page has been opened: what it says of the rest. */
@@ -273,25 +324,47 @@ static void account(struct lb_result *res) {
   } else {
     res->server_has_more = page->rows > 0; /* only an empty page is the end */
   }
-  if (!res->server_has_more) {
-    post_end(res, page->rows > 0 ? LB_HB_ALL_LOCAL : LB_HB_END_OF_RESULTS);
+  res->empty_pages = page->rows > 0 ? 0 : res->empty_pages + 1;
+  if (!res->server_has_more && !lb_page_has_links(page)) {
+    end_of_pages(res, page->rows > 0 ? LB_HB_ALL_LOCAL : LB_HB_END_OF_RESULTS);
   }
 }
 
-static enum lb_status wait_ahead(struct lb_result *res, struct lb_error *err) {
-  int64_t limit_s = res->options.limit_s, deadline_ms = LB_NEVER_MS;
-  if (limit_s > 0) {
-    deadline_ms =
-        lb_ms_add(lb_io_now_ms(io_of(res)), limit_s * 1000 + LB_TIMEOUT_GRACE_MS);
+/* The links of the page at hand go to the cloud, and the page with them. */
+static enum lb_status take_links(struct lb_result *res, struct lb_error *err) {
+  if (!lb_page_has_links(&res->page)) return LB_OK;
+  if (!res->cloud) {
+    return lb_error_set(err, LB_PROTOCOL,
+                        "the server sent links to files although it was not asked to");
   }
+  res->links_seen = true;
+  LB_TRY(lb_cloud_add(res->cloud, res->page.data.row_set, res->page.first_row,
+                      res->page_server_ms, err));
+  lb_page_reset(&res->page);
+  if (!res->server_has_more) end_of_pages(res, LB_HB_ALL_LOCAL);
+  return LB_OK;
+}
+
+static int64_t read_deadline_ms(const struct lb_result *res) {
+  int64_t limit_s = res->options.limit_s;
+  if (limit_s <= 0) return LB_NEVER_MS;
+  return lb_ms_add(lb_io_now_ms(io_of(res)), limit_s * 1000 + LB_TIMEOUT_GRACE_MS);
+}
+
+static void name_limit(const struct lb_result *res, enum lb_status status,
+                       int64_t deadline_ms, struct lb_error *err) {
+  if (status != LB_TIMEOUT || lb_io_now_ms(io_of(res)) < deadline_ms) return;
+  lb_error_append(err, " (option databricks.query_timeout_seconds = %lld)",
+                  (long long)res->options.limit_s);
+}
+
+static enum lb_status wait_ahead(struct lb_result *res, struct lb_error *err) {
+  int64_t deadline_ms = read_deadline_ms(res);
   tell_reader(res, true);
   enum lb_status status = lb_call_slot_wait(res->maker ? res->maker : &res->slot,
                                             &res->ahead->base, deadline_ms, err);
   tell_reader(res, false);
-  if (status == LB_TIMEOUT && lb_io_now_ms(io_of(res)) >= deadline_ms) {
-    lb_error_append(err, " (option databricks.query_timeout_seconds = %lld)",
-                    (long long)limit_s);
-  }
+  name_limit(res, status, deadline_ms, err);
   return status;
 }
 
@@ -312,6 +385,12 @@ static enum lb_status check_damage(const struct lb_result *res, struct lb_error 
 static enum lb_status turn_page(struct lb_result *res, struct lb_error *err) {
   lb_page_reset(&res->page);
   LB_TRY(check_damage(res, err));
+  if (res->empty_pages >= EMPTY_PAGES_MOST) {
+    return lb_error_set(
+        err, LB_PROTOCOL,
+        "the server says that rows are left and has sent none in %d pages",
+        EMPTY_PAGES_MOST);
+  }
   if (!res->ahead) LB_TRY(start_fetch(res, err));
   enum lb_status status = wait_ahead(res, err);
   /* These are statuses of a fetch that has ended, never of a wait that was given up. */
@@ -320,9 +399,10 @@ static enum lb_status turn_page(struct lb_result *res, struct lb_error *err) {
   }
   if (status == LB_OK && res->contact_ms > res->pause_end_ms) res->pause_ms = 0;
   if (status == LB_OK) {
+    res->page_server_ms = res->ahead->server_ms;
     status = lb_page_load(
         &res->page, res->op->sess->backend, "FetchResults", &res->ahead->reply,
-        res->next_row, res->options.max_rows,
+        res->next_row, res->ahead->params.max_rows,
         lb_server_facts(lb_session_kind(res->op->sess))->start_row_offset, err);
   }
   lb_budget_return(lb_io_budget(io_of(res)), res->ahead_bytes);
@@ -331,6 +411,13 @@ static enum lb_status turn_page(struct lb_result *res, struct lb_error *err) {
   res->ahead = NULL;
   if (status != LB_OK) return status;
   account(res);
+  if (res->links_seen && res->page.rows == 0 && !res->server_has_more) {
+    return lb_error_set(err, LB_INVALID_DATA,
+                        "the server said that rows are left after row %lld, and sent "
+                        "neither links nor rows",
+                        (long long)res->next_row);
+  }
+  if (res->made) LB_TRY(take_links(res, err));
   fetch_ahead(res);
   return LB_OK;
 }
@@ -341,9 +428,38 @@ static void rest(struct lb_result *res) {
   lb_arrow_decoder_rest(res->dec);
 }
 
+static void on_wait(void *ctx, bool waits) { tell_reader(ctx, waits); }
+
+/* What the cloud has. *more: it was disturbed, or has more than this. A page that came
+ * meanwhile is opened as soon as the last one's links are with the cloud, so that
+ * downloads go on from one page to the next. */
+static enum lb_status read_cloud(struct lb_result *res, struct ArrowArray *out,
+                                 bool *more, struct lb_error *err) {
+  *more = false;
+  if (!res->cloud || !lb_cloud_pending(res->cloud)) return LB_OK;
+  *more = true;
+  fetch_ahead(res);
+  if (res->ahead && !res->page.loaded && lb_call_done(&res->ahead->base)) {
+    /* The rows before it come first. */
+    if (turn_page(res, &res->late) != LB_OK) res->server_has_more = false;
+  }
+  int64_t deadline_ms = read_deadline_ms(res);
+  enum lb_status status = lb_cloud_next(res->cloud, deadline_ms, on_wait, res, out, err);
+  name_limit(res, status, deadline_ms, err);
+  return status;
+}
+
 static enum lb_status read_next(struct lb_result *res, struct ArrowArray *out,
                                 struct lb_error *err) {
   for (;;) {
+    bool more;
+    LB_TRY(read_cloud(res, out, &more, err));
+    if (more && out->release) return LB_OK;
+    if (more) continue;
+    if (res->late.status != LB_OK) {
+      lb_error_copy(err, &res->late);
+      return err->status;
+    }
     LB_TRY(lb_page_next(&res->page, &res->schema, res->dec, res->lz4, out, err));
     if (out->release) {
       if (lb_page_used_up(&res->page)) rest(res);
@@ -351,6 +467,7 @@ static enum lb_status read_next(struct lb_result *res, struct ArrowArray *out,
     }
     if (!res->server_has_more) {
       res->ended = true;
+      post_end(res, LB_HB_END_OF_RESULTS);
       return LB_OK;
     }
     LB_TRY(turn_page(res, err));
@@ -371,16 +488,68 @@ static void settle(struct lb_result *res) {
   lb_io_run(io_of(res), &task);
 }
 
+bool lb_result_has_files(const struct lb_result *res) { return res->links_seen; }
+
+void lb_result_keep_rerun(struct lb_result *res, struct lb_rerun *rerun_own) {
+  res->rerun = rerun_own;
+}
+
+static void forget_rerun(struct lb_result *res) {
+  lb_rerun_destroy(res->rerun);
+  res->rerun = NULL;
+}
+
+/* Step 6. err says why the files cannot be had, and then why that failed as well. */
+static enum lb_status execute_again(struct lb_result *res, struct lb_error *err) {
+  struct lb_result *again = NULL;
+  struct lb_error why = *err;
+  free_pages(res);
+  post_end(res, LB_HB_END_OF_RESULTS);
+  lb_log(lb_io_log(io_of(res)), LB_LOG_WARN, "cloud",
+         "statement %s is executed once more, for rows from the server itself, because "
+         "its files cannot be reached: %s. Option databricks.cloudfetch.enabled=false "
+         "asks for such rows at once",
+         res->op->query_id, why.message);
+  enum lb_status status =
+      lb_rerun_execute(res->rerun, res->maker ? res->maker : &res->slot, &again, err);
+  if (status == LB_OK) {
+    status = lb_arrow_schema_match(&res->schema.arrow, &again->schema.arrow, err);
+    if (status != LB_OK) {
+      lb_result_close(again, LB_HB_RELEASED);
+      lb_result_release(again);
+    }
+  }
+  forget_rerun(res);
+  if (status != LB_OK) {
+    lb_error_append(err, " (executed once more because its files cannot be reached: %s)",
+                    why.message);
+    return status;
+  }
+  again->maker = res->maker;
+  atomic_store(&res->again, again);
+  /* Whoever ended this one meanwhile did not see the other. */
+  if (atomic_load(&res->cancelled)) lb_result_cancel(again);
+  int closed = atomic_load(&res->closed);
+  if (closed != LB_HB_NO_REASON) lb_result_close(again, (enum lb_hb_reason)closed);
+  return LB_OK;
+}
+
 enum lb_status lb_result_next(struct lb_result *res, struct ArrowArray *out,
                               struct lb_error *err) {
   struct lb_error local = LB_ERROR_INIT;
   if (!err) err = &local;
   struct ArrowArray array = {0};
+  if (atomic_load(&res->again)) return lb_result_next(atomic_load(&res->again), out, err);
   LB_TRY(check_open(res, err));
   tell_news(res);
   if (!res->ended) {
     enum lb_status status = read_next(res, &array, err);
+    if (status != LB_OK && res->rerun && lb_cloud_unreachable(res->cloud)) {
+      status = execute_again(res, err);
+      if (status == LB_OK) return lb_result_next(atomic_load(&res->again), out, err);
+    }
     if (status != LB_OK) return fail(res, status, err);
+    forget_rerun(res);
     res->last_read_ms = lb_io_now_ms(io_of(res));
   }
   if (res->ended) settle(res);
@@ -419,12 +588,17 @@ void lb_result_close(struct lb_result *res, enum lb_hb_reason reason) {
   int open = LB_HB_NO_REASON;
   atomic_compare_exchange_strong(&res->closed, &open, (int)reason);
   lb_call_slot_shut(&res->slot);
+  if (res->cloud) lb_cloud_close(res->cloud);
+  struct lb_result *again = atomic_load(&res->again);
+  if (again) lb_result_close(again, reason);
   post_end(res, reason);
   /* Only the reader's own close may touch what the reader uses. */
   if (reason == LB_HB_RELEASED) free_pages(res);
 }
 
 bool lb_result_cancel(struct lb_result *res) {
+  struct lb_result *again = atomic_load(&res->again);
+  if (again) return lb_result_cancel(again);
   if (atomic_load(&res->closed) != LB_HB_NO_REASON) return false;
   /* Everything has been received: there is nothing to cancel but a reader that waits. */
   if (atomic_load(&res->end_posted)) return lb_call_slot_cancel(&res->slot, NULL);
@@ -436,6 +610,7 @@ bool lb_result_cancel(struct lb_result *res) {
     lb_io_post(io_of(res), &res->cancel_task);
   }
   lb_call_slot_shut(&res->slot);
+  if (res->cloud) lb_cloud_close(res->cloud);
   return true;
 }
 
@@ -528,6 +703,7 @@ static enum lb_status take_reply(struct lb_result *res, struct lb_execute_call *
                                  struct lb_error *err) {
   const struct lb_op_head *head = &call->head;
   if (head->has_rows || head->has_metadata) {
+    res->page_server_ms = call->server_ms;
     LB_TRY(lb_page_load(&res->page, res->op->sess->backend, call->what,
                         &call->execute_reply, 0, res->options.max_rows, true, err));
   }
@@ -559,6 +735,20 @@ static void first_account(struct lb_result *res, const struct lb_op_head *head) 
   } else {
     res->server_has_more = !head->closed_by_server && has_result(res, head);
   }
+}
+
+static void hold_result(void *ctx) { lb_result_retain(ctx); }
+
+static void drop_result(void *ctx) { lb_result_release(ctx); }
+
+static void all_files_local(void *ctx) { post_end(ctx, LB_HB_ALL_LOCAL); }
+
+static enum lb_status make_cloud(struct lb_result *res, struct lb_error *err) {
+  if (!res->options.cloud.enabled) return LB_OK;
+  const struct lb_cloud_owner owner = {
+      .hold = hold_result, .drop = drop_result, .all_local = all_files_local, .ctx = res};
+  return lb_cloud_create(res->op, &res->options.cloud, &owner, &res->schema, res->lz4,
+                         lb_hb_stats_cloud(res->stats), &res->cloud, err);
 }
 
 static bool has_arrow_rows(const struct lb_result *res) {
@@ -593,7 +783,7 @@ static void arm(struct lb_result *res, const struct lb_op_head *head) {
       .has_handle = res->op->has_handle,
       .has_probe = res->options.probe != LB_PROBE_NONE,
       .closed_by_server = head->closed_by_server,
-      .rows_on_server = res->server_has_more,
+      .rows_on_server = res->server_has_more || lb_page_has_links(&res->page),
   };
   enum lb_hb_reason reason = lb_hb_eligible(&facts);
   if (reason != LB_HB_NO_REASON) {
@@ -615,6 +805,7 @@ enum lb_status lb_result_create(struct lb_execute_call *call,
   enum lb_status status = take_reply(res, call, err);
   res->maker = NULL;
   if (status == LB_OK) status = lb_arrow_decoder_create(&res->schema, &res->dec, err);
+  if (status == LB_OK) status = make_cloud(res, err);
   if (status != LB_OK) {
     lb_result_close(res, LB_HB_RELEASED);
     lb_result_release(res);
@@ -623,10 +814,17 @@ enum lb_status lb_result_create(struct lb_execute_call *call,
   res->last_read_ms = lb_io_now_ms(io_of(res));
   first_account(res, &call->head);
   arm(res, &call->head);
+  res->made = true;
+  status = take_links(res, err);
+  if (status != LB_OK) {
+    lb_result_close(res, LB_HB_RELEASED);
+    lb_result_release(res);
+    return status;
+  }
   if (res->server_has_more) {
     fetch_ahead(res);
   } else {
-    post_end(res, LB_HB_END_OF_RESULTS);
+    end_of_pages(res, LB_HB_END_OF_RESULTS);
   }
   *out = res;
   return LB_OK;

@@ -4,6 +4,7 @@
 #ifndef LB_RESULT_RESULT_INTERNAL_H
 #define LB_RESULT_RESULT_INTERNAL_H
 
+#include "result/cloud.h"
 #include "result/page.h"
 #include "result/parked.h"
 #include "result/result.h"
@@ -15,6 +16,7 @@ struct lb_result_options {
   int64_t max_rows;
   int64_t max_bytes;
   bool prefetch;
+  struct lb_cloud_options cloud;
   int64_t limit_s; /* databricks.query_timeout_seconds; 0: none */
 };
 
@@ -43,6 +45,12 @@ enum lb_status lb_result_create(struct lb_execute_call *call,
                                 struct lb_result **out, struct lb_error *err) LB_MUST_USE;
 /* The reader waits in this slot from now on, which outlives the result. */
 void lb_result_wait_in(struct lb_result *res, struct lb_call_slot *slot);
+
+struct lb_rerun;
+/* Rows of it come in files. Before it is read. */
+bool lb_result_has_files(const struct lb_result *res);
+/* What to do when the files cannot be reached (fallback.h). Before it is read. */
+void lb_result_keep_rerun(struct lb_result *res, struct lb_rerun *rerun_own);
 
 /* True when the rows describe a transfer between the volume's store and a local file. */
 bool lb_result_is_staging(const struct lb_result *res);

@@ -19,6 +19,27 @@ static enum lb_status probe_option(struct lb_options *opts, enum lb_probe_kind *
   return LB_OK;
 }
 
+/* A page of links costs a request and holds no rows, so it is larger than one of rows
+ * unless somebody has set its size. */
+#define LINK_PAGE_ROWS 8000000
+#define LINK_PAGE_BYTES (128 * 1024 * 1024)
+
+static void read_cloud(struct lb_session *sess, struct lb_options *opts,
+                       enum lb_op_origin origin, struct lb_result_options *out) {
+  bool rows_set = lb_options_is_set(opts, LB_OPT_MAX_ROWS_PER_FETCH);
+  bool bytes_set = lb_options_is_set(opts, LB_OPT_MAX_BYTES_PER_FETCH);
+  out->cloud = (struct lb_cloud_options){
+      .enabled = origin == LB_OP_STATEMENT &&
+                 lb_options_bool(opts, LB_OPT_CLOUD_ENABLED) &&
+                 lb_server_gives_links(lb_session_kind(sess), lb_session_protocol(sess)),
+      .prefetch = out->prefetch,
+      .fallback = lb_options_word_is(opts, LB_OPT_CLOUD_FALLBACK, "auto"),
+      .parallel = (int32_t)lb_options_int(opts, LB_OPT_CLOUD_PARALLEL),
+      .max_rows = rows_set ? out->max_rows : LINK_PAGE_ROWS,
+      .max_bytes = bytes_set ? out->max_bytes : LINK_PAGE_BYTES,
+  };
+}
+
 /* Checks even when the heartbeat is off, so that a wrong option never waits for the
  * day on which it is switched on. */
 enum lb_status lb_result_options_read(struct lb_session *sess, struct lb_options *opts,
@@ -49,6 +70,7 @@ enum lb_status lb_result_options_read(struct lb_session *sess, struct lb_options
   out->max_bytes = lb_options_int(opts, LB_OPT_MAX_BYTES_PER_FETCH);
   out->limit_s = lb_options_int(opts, LB_OPT_QUERY_TIMEOUT);
   out->prefetch = lb_options_int(opts, LB_OPT_PREFETCH_PAGES) > 0;
+  read_cloud(sess, opts, origin, out);
   return LB_OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "result/run.h"
 
+#include "result/fallback.h"
 #include "result/verdict.h"
 #include "result/volume.h"
 
@@ -21,6 +22,7 @@ static enum lb_status create_call(const struct lb_run *run, struct lb_execute_ca
       .query_timeout_s = run->options->limit_s,
       .query_tags = {tags, tags ? strlen(tags) : 0},
       .arrow = !lb_options_word_is(run->opts, LB_OPT_ARROW, "off"),
+      .links = run->options->cloud.enabled,
       .max_rows = run->options->max_rows,
       .max_bytes = LB_MIN(run->options->max_bytes, LB_DIRECT_MAX_BYTES),
       .params = run->params,
@@ -81,14 +83,35 @@ static enum lb_status carry_out(const struct lb_run *run, struct lb_result **res
   return status;
 }
 
-enum lb_status lb_run(const struct lb_run *run, struct lb_ran *out,
+static enum lb_status keep_rerun(const struct lb_run *run, struct lb_result **res,
+                                 struct lb_error *err) {
+  if (!lb_rerun_wanted(run, *res)) return LB_OK;
+  struct lb_rerun *rerun;
+  enum lb_status status = lb_rerun_create(run, &rerun, err);
+  if (status == LB_OK) {
+    lb_result_keep_rerun(*res, rerun);
+    return LB_OK;
+  }
+  lb_error_set_query_id(err, lb_result_query_id(*res));
+  lb_result_close(*res, LB_HB_RELEASED);
+  lb_result_release(*res);
+  *res = NULL;
+  return status;
+}
+
+enum lb_status lb_run(const struct lb_run *asked, struct lb_ran *out,
                       struct lb_error *err) {
   struct lb_error local = LB_ERROR_INIT;
   if (!err) err = &local;
   struct lb_ran made = {.rows_affected = -1};
-  struct lb_result_options options = *run->options;
+  struct lb_result_options options = *asked->options;
+  struct lb_run changed = *asked;
+  const struct lb_run *run = &changed;
+  changed.options = &options;
   /* A result that nobody wants needs no heartbeat: it is closed at once. */
   if (!run->wanted) options.heartbeat.enabled = options.prefetch = false;
+  /* What the driver reads itself is small. */
+  if (!run->wanted || run->own) options.cloud.enabled = false;
   LB_TRY(lb_hb_stats_create(run->parent_stats, &made.stats, err));
   struct lb_execute_call *call = NULL;
   enum lb_status status = call_server(run, &call, err);
@@ -97,6 +120,7 @@ enum lb_status lb_run(const struct lb_run *run, struct lb_ran *out,
     status = lb_result_create(call, &options, made.stats, run->slot, &made.res, err);
     lb_call_release(&call->base);
     if (status == LB_OK) status = carry_out(run, &made.res, err);
+    if (status == LB_OK) status = keep_rerun(run, &made.res, err);
   }
   const char *query_id = status == LB_OK ? lb_result_query_id(made.res) : err->query_id;
   lb_str_copy(made.query_id, sizeof made.query_id, lb_str_from(query_id));

@@ -33,7 +33,7 @@ struct lb_ran {
 };
 /* Executes and waits until the server has finished. The caller owns what *out holds;
  * after a failure that is the query id at most. */
-enum lb_status lb_run(const struct lb_run *run, struct lb_ran *out,
+enum lb_status lb_run(const struct lb_run *asked, struct lb_ran *out,
                       struct lb_error *err) LB_MUST_USE;
 
 #endif

@@ -62,6 +62,7 @@ struct lb_execute_params {
   bool own; /* made by the driver: an answer that nobody asked for by this text */
   int64_t query_timeout_s;
   bool arrow;
+  bool links; /* large results as links to files; see lb_server_gives_links */
   struct lb_str query_tags; /* "key:value,..."; len 0: none */
   int64_t max_rows;         /* of a page that comes with the reply */
   int64_t max_bytes;
@@ -127,6 +128,7 @@ struct lb_fetch_params {
 /* What the I/O thread needs of a fetch reply. */
 struct lb_fetch_head {
   bool last_page; /* told: the server has no rows beyond this page */
+  bool has_links; /* its rows are in files, and links to them can need renewal */
 };
 
 /* A probe's answer, judged; never rows (rule 3.10). */

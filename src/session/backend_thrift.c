@@ -287,6 +287,7 @@ static enum lb_status read_fetch(const struct lb_request *req, struct lb_fetch_h
   LB_TRY(lb_thrift_read_fetch_head(body_of(req), &head, err));
   LB_TRY(judge_fetch_head(&head, err));
   out->last_page = head.has_more_rows.set && !head.has_more_rows.v;
+  out->has_links = head.has_links;
   return LB_OK;
 }
 

@@ -215,6 +215,7 @@ static void exec_answered(struct lb_request *req, struct lb_io *io) {
   }
   lb_op_confirmed(call->op, LB_RPC_EXECUTE, req->sent_ms, lb_io_now_ms(io));
   lb_buf_move(&call->execute_reply, &req->reply);
+  call->server_ms = req->headers.date_ms;
   /* Direct results wait in the server, so the first poll follows at once. */
   call->poll_delay_ms = 0;
   advance(call, io, true);

@@ -17,7 +17,8 @@ struct lb_execute_call {
 
   /* After the call has finished with LB_OK, for its starter only. */
   struct lb_op_head head;
-  struct lb_buf execute_reply;  /* with direct results, when head says so */
+  struct lb_buf execute_reply; /* with direct results, when head says so */
+  int64_t server_ms; /* the server's clock when it made that, ms since 1970; -1 */
   struct lb_buf metadata_reply; /* when the metadata came by itself */
   bool metadata_failed; /* metadata_err says why; rows may be readable all the same */
   struct lb_error metadata_err;

@@ -12,6 +12,7 @@ static void fetch_destroy(struct lb_call *base) {
   lb_request_release(call->req);
   lb_op_release(call->op);
   lb_buf_reset(&call->reply);
+  if (call->told) call->told_drop(call->told_ctx);
   lb_free(call);
 }
 
@@ -32,7 +33,8 @@ static void fetch_answered(struct lb_request *req, struct lb_io *io) {
     lb_op_confirmed(op, LB_RPC_FETCH, req->sent_ms, now_ms);
     const struct lb_server_facts *facts = lb_server_facts(lb_session_kind(op->sess));
     const struct lb_op_watch *watch = &op->owned.watch;
-    if (head.last_page && facts->reliable_has_more && watch->all_local) {
+    bool local = head.last_page && !head.has_links;
+    if (local && facts->reliable_has_more && watch->all_local) {
       watch->all_local(watch->ctx, now_ms);
     }
     lb_buf_move(&call->reply, &req->reply);
@@ -40,7 +42,11 @@ static void fetch_answered(struct lb_request *req, struct lb_io *io) {
     lb_error_set_query_id(&err, op->query_id);
   }
   call->contact_ms = op->owned.contact_ms;
+  call->server_ms = req->headers.date_ms;
+  lb_call_retain(&call->base);
   lb_call_finish(&call->base, status, &err);
+  if (call->told) call->told(call->told_ctx);
+  lb_call_release(&call->base);
 }
 
 static void fetch_begin(struct lb_call *base, struct lb_io *io) {

@@ -11,9 +11,15 @@ struct lb_fetch_call {
   struct lb_call base;
   struct lb_op *op; /* retained */
   struct lb_fetch_params params;
+  /* Set before it starts; told NULL: none. Called on the I/O thread when the call has
+   * finished; drop when the call is freed. */
+  void (*told)(void *ctx);
+  void (*told_drop)(void *ctx);
+  void *told_ctx;
 
   /* After the call has finished with LB_OK, for its starter only. */
   struct lb_buf reply;
+  int64_t server_ms;  /* the server's clock, ms since 1970; -1 not told */
   int64_t contact_ms; /* the operation's; also after a failure */
 
   struct lb_request *req; /* I/O thread once started */

@@ -83,6 +83,8 @@ static const struct {
                     .parameters_from = LB_T_PROTOCOL_SPARK_V8,
                     /* Documented for the vendor's Python driver. */
                     .max_parameters = 255,
+                    /* What the version is for in the vendor's C# driver, read 2026. */
+                    .links_from = LB_T_PROTOCOL_SPARK_V3,
                     .timestamp_is_instant = true,
                     .zone_query = CURRENT_ZONE,
                     .query_tags = true, /* sent by the vendor's drivers, 2026 */
@@ -205,6 +207,11 @@ const struct lb_server_facts *lb_server_facts(enum lb_server_kind kind) {
 
 bool lb_server_takes_parameters(enum lb_server_kind kind, int32_t protocol) {
   int32_t from = lb_server_facts(kind)->parameters_from;
+  return from > 0 && protocol >= from;
+}
+
+bool lb_server_gives_links(enum lb_server_kind kind, int32_t protocol) {
+  int32_t from = lb_server_facts(kind)->links_from;
   return from > 0 && protocol >= from;
 }
 

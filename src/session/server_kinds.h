@@ -83,6 +83,8 @@ struct lb_server_facts {
    * written into its text. */
   int32_t parameters_from;
   int32_t max_parameters; /* of one statement, where they travel beside it */
+  /* Protocol version from which large results may come as links to files; 0: never. */
+  int32_t links_from;
   enum lb_param_dialect dialect;
   int64_t max_rows_cap;      /* pages are silently cut to so many rows; 0 no cap known */
   bool timestamp_is_instant; /* TIMESTAMP is printed in the session's zone; else it has
@@ -94,6 +96,8 @@ struct lb_server_facts {
 const struct lb_server_facts *lb_server_facts(enum lb_server_kind kind);
 /* True when parameters travel beside the statement, at most max_parameters of them. */
 bool lb_server_takes_parameters(enum lb_server_kind kind, int32_t protocol);
+/* True when a large result may come as links to files of a cloud store. */
+bool lb_server_gives_links(enum lb_server_kind kind, int32_t protocol);
 /* True when a confirmed rpc resets the operation's idle clock (rule 3.3). */
 bool lb_server_is_contact(enum lb_server_kind kind, enum lb_op_origin origin,
                           enum lb_op_rpc rpc);

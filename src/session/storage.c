@@ -22,8 +22,7 @@ static void storage_destroy(struct lb_call *base) {
   lb_free(call);
 }
 
-/* Stores answer XML; its other parts may hold what was signed. */
-static void error_code(const struct lb_request *req, char *out, size_t cap) {
+void lb_storage_error_code(const struct lb_request *req, char *out, size_t cap) {
   struct lb_str body = {(const char *)req->reply.data, req->reply.len};
   size_t at = body.len > 0 ? lb_str_find(body, LB_STR("<Code>")) : SIZE_MAX;
   out[0] = '\0';
@@ -49,7 +48,7 @@ static enum lb_status judge(const struct lb_request *req, struct lb_error *err) 
       req->method != LB_METHOD_GET && (http == 201 || http == 202 || http == 204);
   if (http == 200 || other) return LB_OK;
   char code[64];
-  error_code(req, code, sizeof code);
+  lb_storage_error_code(req, code, sizeof code);
   enum lb_status status = LB_HTTP;
   const char *text = "";
   if (http == 404) status = LB_NOT_FOUND;
@@ -91,17 +90,27 @@ static const struct lb_call_ops storage_ops = {
     .destroy = storage_destroy,
 };
 
+enum lb_status lb_storage_endpoint(struct lb_session *sess, const char *what,
+                                   const char *url, struct lb_endpoint **out,
+                                   struct lb_error *err) {
+  struct lb_endpoint *endpoint;
+  LB_TRY(lb_endpoint_derive(sess->endpoint, url, &endpoint, err));
+  bool local =
+      lb_endpoint_is_loopback(endpoint) && lb_endpoint_is_loopback(sess->endpoint);
+  if (lb_endpoint_is_tls(endpoint) || local) {
+    *out = endpoint;
+    return LB_OK;
+  }
+  lb_error_set(err, LB_PROTOCOL,
+               "%s: the server gave a URL without TLS for the store %s; it is not used",
+               what, lb_endpoint_host(endpoint));
+  lb_endpoint_release(endpoint);
+  return LB_PROTOCOL;
+}
+
 static enum lb_status fill(struct lb_storage_call *call, struct lb_session *sess,
                            const struct lb_storage_params *params, struct lb_error *err) {
-  LB_TRY(lb_endpoint_derive(sess->endpoint, params->url, &call->endpoint, err));
-  bool local =
-      lb_endpoint_is_loopback(call->endpoint) && lb_endpoint_is_loopback(sess->endpoint);
-  if (!lb_endpoint_is_tls(call->endpoint) && !local) {
-    return lb_error_set(err, LB_PROTOCOL,
-                        "%s: the server gave a URL without TLS for the store %s; it is "
-                        "not used",
-                        params->what, lb_endpoint_host(call->endpoint));
-  }
+  LB_TRY(lb_storage_endpoint(sess, params->what, params->url, &call->endpoint, err));
   for (size_t i = 0; i < params->header_count; i++) {
     call->headers[i] = lb_strdup(LB_MEM_IO, params->headers[i]);
     if (!call->headers[i]) return lb_error_oom(err, "a request header");

@@ -13,6 +13,15 @@
 
 #define LB_STORAGE_HEADERS_MAX 16
 
+/* Where url leads, with the session's certificates and deadlines and none of its
+ * credentials. Without TLS only where all is on this machine. what: for errors. */
+enum lb_status lb_storage_endpoint(struct lb_session *sess, const char *what,
+                                   const char *url, struct lb_endpoint **out,
+                                   struct lb_error *err) LB_MUST_USE;
+/* The code in a store's error (they answer XML), with a space before it; "" when there
+ * is none. The other parts of it may hold what was signed. */
+void lb_storage_error_code(const struct lb_request *req, char *out, size_t cap);
+
 struct lb_storage_params {
   enum lb_method method; /* PUT, GET, DELETE */
   const char *what;      /* static: "PUT", for errors */

@@ -214,6 +214,7 @@ enum lb_status lb_thrift_build_execute(const struct lb_server *server,
   if (server->databricks_protocol) {
     msg.get_direct_results = &direct;
     msg.can_read_arrow_result = LB_T_BOOL(params->arrow);
+    if (params->arrow && params->links) msg.can_download_result = LB_T_BOOL(true);
     if (params->arrow && server->protocol >= LB_T_PROTOCOL_SPARK_V6) {
       msg.can_decompress_lz4_result = LB_T_BOOL(true);
     }

@@ -144,6 +144,7 @@ struct lb_t_fetch_head {
   struct lb_str display_message;
   struct lb_t_bool has_more_rows; /* unset when it comes after the rows */
   struct lb_t_i64 start_row_offset;
+  bool has_links; /* the rows are in files that links lead to */
 };
 enum lb_status lb_thrift_read_fetch_head(struct lb_str body, struct lb_t_fetch_head *out,
                                          struct lb_error *err) LB_MUST_USE;

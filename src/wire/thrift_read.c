@@ -581,7 +581,10 @@ static bool read_row_set_head(struct reader *r, struct lb_t_fetch_head *head) {
       return false;
     } else if (type == LB_TT_LIST && is_list_of_rows(id)) {
       (void)get_u8(r);
-      if (get_count(r, 1) > 0) return false;
+      if (get_count(r, 1) > 0) {
+        head->has_links = id == ROW_SET_RESULT_LINKS;
+        return false;
+      }
     } else {
       skip(r, type, 3);
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "result/cloud_stats.h"
 #include "session/options.h"
 
 static const struct lb_option_row table[LB_OPT_COUNT] = {
@@ -90,7 +91,8 @@ static const char head[] =
     "the\n"
     "table says. What is set nearest wins, and a change applies to the next session or\n"
     "execution. Options that a database alone has are set before it is initialised, but\n"
-    "for `databricks.log_level`, `databricks.memory_budget_bytes` and\n"
+    "for `databricks.log_level`, `databricks.memory_budget_bytes`,\n"
+    "`databricks.decode_threads` and "
     "`databricks.close_timeout_seconds`. Each can be given as a string; whole numbers "
     "also\n"
     "as an integer or a double, texts also as bytes. Booleans are `true` or `false`, "
@@ -162,18 +164,23 @@ static const char tail[] =
     "|\n"
     "| `databricks.heartbeat.gates_closed` | how often heartbeats to a host had to pause "
     "|\n"
-    "| `databricks.query_id` | of a statement: the id of its latest execution |\n"
-    "| `databricks.server_kind` | of a connection or statement: what the server is |\n"
-    "\n"
-    "ADBC's own `adbc.connection.autocommit` is `true`, `adbc.connection.readonly` "
-    "`false` and the\n"
-    "isolation level the default; other values are refused. Details of errors are "
-    "`query_id`,\n"
-    "`http_status`, `error_class`, `retryable` and `native_code` (the server's own "
-    "number of the error).\n"
-    "\n"
-    "In the environment, `LAKEBEAT_LOG=<level>[:<file>]` switches the log on, and\n"
-    "`LAKEBEAT_HEARTBEAT=off` switches all heartbeats of the process off.\n";
+#define LB_CLOUD_COUNTER(name, meaning) \
+  "| `databricks.cloudfetch." #name "` | " meaning " |\n"
+    LB_CLOUD_COUNTERS(LB_CLOUD_COUNTER)
+#undef LB_CLOUD_COUNTER
+        "| `databricks.query_id` | of a statement: the id of its latest execution |\n"
+        "| `databricks.server_kind` | of a connection or statement: what the server is "
+        "|\n"
+        "\n"
+        "ADBC's own `adbc.connection.autocommit` is `true`, `adbc.connection.readonly` "
+        "`false` and the\n"
+        "isolation level the default; other values are refused. Details of errors are "
+        "`query_id`,\n"
+        "`http_status`, `error_class`, `retryable` and `native_code` (the server's own "
+        "number of the error).\n"
+        "\n"
+        "In the environment, `LAKEBEAT_LOG=<level>[:<file>]` switches the log on, and\n"
+        "`LAKEBEAT_HEARTBEAT=off` switches all heartbeats of the process off.\n";
 
 int main(void) {
   fputs(head, stdout);
