@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 1. Only what cannot change anything is run twice: its first word is that of a query,
- *    and no word of it is that of a change (WITH ... INSERT, FROM ... INSERT).
+/* 1. Only what cannot change anything is run twice: wire/sql_scan.h tells.
  * 2. Only before the first row was handed out: the second execution may give other rows,
  *    or the same ones in another order.
  * 3. Once: the second execution asks for no files. */
