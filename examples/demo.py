@@ -156,7 +156,11 @@ def judge(off, on, vendor, expected):
 
 def run(w):
     meeting = threading.Barrier(3)
-    page = {"databricks.max_rows_per_fetch": str(PAGE_ROWS)}
+    # Pages of rows, as the vendor's client reads them here; files would be fetched ahead.
+    page = {
+        "databricks.max_rows_per_fetch": str(PAGE_ROWS),
+        "databricks.cloudfetch.enabled": "false",
+    }
     interval = {"databricks.heartbeat.interval_seconds": str(INTERVAL_SECONDS)}
     off = lakebeat(w, QUERY, **page, **{"databricks.heartbeat.enabled": "false"})
     on = lakebeat(w, QUERY, **page, **interval)

@@ -118,7 +118,7 @@ def test_python_blocks_pasted(environment):
     assert "Error" not in done.stderr and "Traceback" not in done.stderr, done.stderr
     assert done.returncode == 0, done.stderr
     parts = (
-        "pickup_zip: int32", "\n60175\nclosed_by_server\n",
+        "pickup_zip: int32", "\n60175\nstopped\n",
         "shape: (21_932, 2)", "[21932 rows x 2 columns]",
     )  # fmt: skip
     for part in parts:
