@@ -43,6 +43,7 @@ clang           |         | build clang
 tidy            | clang   | "$python" scripts/tidy.py build/clang
 dev             |         | build dev -DLAKEBEAT_WERROR=ON
 unit-asan       | dev     | ctest --preset dev --no-tests=error
+torture         | dev     | "$python" scripts/torture.py build/dev/unit 4
 fuzz-replay     | dev     | scripts/replay.sh build/dev/replay
 tsan            |         | build tsan -DLAKEBEAT_WERROR=ON
 unit-tsan       | tsan    | "${without_aslr[@]}" ctest --preset tsan --no-tests=error
