@@ -53,7 +53,7 @@ live-on-local   | release | with_warehouse --tls scripts/live.sh
 e2e-asan        | dev     | programs dev
 e2e-tsan        | tsan    | "${without_aslr[@]}" scripts/check.sh programs tsan
 soak            | release | "$python" tests/soak/soak.py --short
-bench-quick     | release | "$python" bench/run.py --quick --only "inline|columns|select"
+bench-quick     | release | "$python" bench/run.py --quick
 examples        | release | with_warehouse scripts/run_programs.sh build/release/examples {uri} {token}
 EOF
 }
