@@ -27,7 +27,7 @@
 #include "wire/lz4.h"
 
 #define PREFIX_BYTES 8
-#define GAP_BYTES ((size_t)8)
+#define GAP_BYTES ((size_t)16) /* at most so many less one */
 #define HISTORY_BYTES ((size_t)64 << 10)
 /* What is smaller is not worth a slab. */
 #define SMALL_BYTES ((int64_t)256 << 10)
@@ -40,9 +40,11 @@ struct lb_arrow_stream {
   struct lb_lz4 *lz4;         /* NULL: none */
   struct lb_arrow_body *body; /* being filled; its len is the fill. NULL: none so far */
   struct lb_arrow_body *history; /* the one before, NULL when no longer needed */
-  size_t fresh;      /* bytes decompressed into body; what was carried is not counted */
-  size_t start;      /* in body: where the message begins that is not whole */
-  size_t need;       /* bytes of that message, as far as they are known */
+  size_t fresh; /* bytes decompressed into body; what was carried is not counted */
+  size_t start; /* in body: where the message begins that is not whole */
+  size_t need;  /* bytes of that message, as far as they are known */
+  uint8_t first[PREFIX_BYTES]; /* of an LZ4 body, as far as they could be seen */
+  size_t first_len;
   size_t head_bytes; /* of the last batch; USUAL_HEAD_BYTES before the first */
   int64_t produced;  /* bytes since the last restart */
   int64_t rows;
@@ -62,12 +64,14 @@ static void forget_bytes(struct lb_arrow_stream *stream) {
 
 void lb_arrow_stream_restart(struct lb_arrow_stream *stream, int64_t row_count,
                              int64_t first_row, int64_t raw_bytes) {
-  forget_bytes(stream);
+  lb_arrow_body_release(stream->history);
+  stream->history = NULL;
   if (stream->lz4 != NULL) lb_lz4_restart(stream->lz4);
   stream->opts.row_count = row_count;
   stream->opts.first_row = first_row;
   stream->opts.raw_bytes = raw_bytes;
-  stream->fresh = stream->start = 0;
+  stream->fresh = 0;
+  stream->start = stream->body != NULL ? stream->body->len : 0;
   stream->need = PREFIX_BYTES;
   stream->produced = stream->rows = 0;
   stream->schema_seen = stream->ended = stream->unpadded = false;
@@ -95,6 +99,8 @@ enum lb_status lb_arrow_stream_create(const struct lb_arrow_stream_options *opts
   *out = stream;
   return LB_OK;
 }
+
+void lb_arrow_stream_rest(struct lb_arrow_stream *stream) { forget_bytes(stream); }
 
 void lb_arrow_stream_destroy(struct lb_arrow_stream *stream) {
   if (stream == NULL) return;
@@ -279,19 +285,41 @@ static enum lb_status take_messages(struct lb_arrow_stream *stream,
 
 /* Step 1. */
 
+/* Step 4 within a slab, for a message whose first bytes are in src. What a stream before
+ * has left there may end anywhere. */
+static void leave_gap(struct lb_arrow_stream *stream, struct lb_str src) {
+  struct lb_arrow_body *body = stream->body;
+  size_t wanted = phase_of_message(stream, (const uint8_t *)src.data, src.len);
+  uintptr_t end = (uintptr_t)body->data + body->len;
+  size_t gap = (wanted - (size_t)end) & (GAP_BYTES - 1);
+  body->len += gap;
+  stream->start += gap;
+}
+
+/* For the next step. The first bytes may be seen before they are decompressed. */
+static enum lb_status make_room(struct lb_arrow_stream *stream, struct lb_str src,
+                                struct lb_error *err) {
+  size_t room = room_for(stream, lb_lz4_room(stream->lz4));
+  bool begins = lb_lz4_begins(stream->lz4);
+  if (begins) {
+    bool seen = lb_lz4_peek(src, stream->first, PREFIX_BYTES);
+    stream->first_len = seen ? PREFIX_BYTES : 0;
+  }
+  struct lb_str first = {(const char *)stream->first,
+                         stream->produced == 0 ? stream->first_len : 0};
+  if (room_left(stream) < room + (begins ? GAP_BYTES : 0)) {
+    return turn_slab(stream, missing(stream) + room, first, err);
+  }
+  if (begins) leave_gap(stream, first);
+  return LB_OK;
+}
+
 static enum lb_status feed_lz4(struct lb_arrow_stream *stream, struct lb_str src,
                                const struct outlet *to, struct lb_error *err) {
   bool more = src.len > 0;
   while (more) {
     size_t raw = 0, before = src.len;
-    size_t room = is_small(stream) ? (size_t)(stream->opts.raw_bytes - stream->produced)
-                                   : lb_lz4_room(stream->lz4);
-    if (room_left(stream) < room) {
-      uint8_t prefix[PREFIX_BYTES];
-      bool seen = stream->produced == 0 && lb_lz4_peek(src, prefix, sizeof(prefix));
-      struct lb_str first = {(const char *)prefix, seen ? sizeof(prefix) : 0};
-      LB_TRY(turn_slab(stream, missing(stream) + room, first, err));
-    }
+    LB_TRY(make_room(stream, src, err));
     LB_TRY(lb_lz4_step(stream->lz4, &src, stream->body->data + stream->body->len,
                        room_left(stream), &raw, &more, err));
     if (more && raw == 0 && src.len == before) {
@@ -301,15 +329,6 @@ static enum lb_status feed_lz4(struct lb_arrow_stream *stream, struct lb_str src
     LB_TRY(take_messages(stream, to, err));
   }
   return LB_OK;
-}
-
-/* Step 4 for a message that is about to be begun. */
-static void leave_gap(struct lb_arrow_stream *stream, struct lb_str src) {
-  struct lb_arrow_body *body = stream->body;
-  size_t wanted = phase_of_message(stream, (const uint8_t *)src.data, src.len);
-  if (((uintptr_t)(body->data + body->len) & 8) == wanted) return;
-  body->len += GAP_BYTES;
-  stream->start += GAP_BYTES;
 }
 
 /* A message is copied as far as it is known to reach, so that the next one can be begun
@@ -395,9 +414,7 @@ enum lb_status lb_arrow_stream_end(struct lb_arrow_stream *stream, struct lb_err
     lb_error_copy(err, &stream->failure);
     return stream->failure.status;
   }
-  enum lb_status status = settle(stream, check_end(stream, err), err);
-  forget_bytes(stream);
-  return status;
+  return settle(stream, check_end(stream, err), err);
 }
 
 int64_t lb_arrow_stream_rows(const struct lb_arrow_stream *stream) {

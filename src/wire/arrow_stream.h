@@ -33,10 +33,12 @@ struct lb_arrow_stream_options {
 enum lb_status lb_arrow_stream_create(const struct lb_arrow_stream_options *opts,
                                       struct lb_arrow_stream **out,
                                       struct lb_error *err) LB_MUST_USE;
-/* Begins anew with another file of the same result, whatever became of the last one; its
- * contexts and counters stay. */
+/* Begins anew with another file or batch of the same result, whatever became of the last
+ * one. Contexts, counters and what is left of the slab are used on. */
 void lb_arrow_stream_restart(struct lb_arrow_stream *stream, int64_t row_count,
                              int64_t first_row, int64_t raw_bytes);
+/* Gives the slab back until the next restart: before a pause. */
+void lb_arrow_stream_rest(struct lb_arrow_stream *stream);
 /* Arrays handed out live on. NULL allowed. */
 void lb_arrow_stream_destroy(struct lb_arrow_stream *stream);
 

@@ -244,6 +244,8 @@ size_t lb_lz4_room(const struct lb_lz4 *lz4) {
   return lz4->block_max != 0 ? lz4->block_max : LB_LZ4_SLACK_BYTES;
 }
 
+bool lb_lz4_begins(const struct lb_lz4 *lz4) { return lz4->pos == 0; }
+
 bool lb_lz4_complete(const struct lb_lz4 *lz4) {
   return lz4->wanted == 0 && lz4->pos > 0;
 }

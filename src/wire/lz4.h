@@ -46,6 +46,8 @@ enum lb_status lb_lz4_step(struct lb_lz4 *lz4, struct lb_str *src, uint8_t *dst,
                            struct lb_error *err) LB_MUST_USE;
 /* Room that spares the next step a copy. */
 size_t lb_lz4_room(const struct lb_lz4 *lz4);
+/* Nothing of the body has been taken. */
+bool lb_lz4_begins(const struct lb_lz4 *lz4);
 /* At the end of a frame. */
 bool lb_lz4_complete(const struct lb_lz4 *lz4);
 
