@@ -14,12 +14,28 @@ void lb_page_init(struct lb_page *page) {
 }
 
 void lb_page_reset(struct lb_page *page) {
+  struct lb_io *io = page->io;
+  struct lb_page_decode *decode = page->decode;
+  if (page->decoding) lb_page_decode_stop(decode);
   for (int32_t i = page->next_array; i < page->array_count; i++) {
     if (page->arrays[i].release) page->arrays[i].release(&page->arrays[i]);
   }
   lb_buf_reset(&page->body);
   lb_arena_reset(&page->arena);
   lb_page_init(page);
+  page->io = io;
+  page->decode = decode;
+}
+
+void lb_page_rest(struct lb_page *page) {
+  lb_page_reset(page);
+  if (page->decode) lb_page_decode_rest(page->decode);
+}
+
+void lb_page_end(struct lb_page *page) {
+  lb_page_reset(page);
+  lb_page_decode_destroy(page->decode);
+  page->decode = NULL;
 }
 
 bool lb_page_has_links(const struct lb_page *page) {
@@ -115,10 +131,26 @@ static enum lb_status decode_next_batch(struct lb_page *page,
   return LB_OK;
 }
 
+/* Large pages are decoded by the workers, and into memory that is used again. */
+static enum lb_status begin(struct lb_page *page, const struct lb_result_schema *schema,
+                            bool lz4, struct lb_error *err) {
+  const struct lb_t_row_set *row_set = page->data.row_set;
+  if (page->begun) return LB_OK;
+  page->begun = true;
+  if (!page->io || (int64_t)page->body.len < LB_PAGE_DECODE_MIN_BYTES) return LB_OK;
+  if (!page->decode) {
+    LB_TRY(lb_page_decode_create(page->io, schema, lz4, &page->decode, err));
+  }
+  page->decoding = lb_page_decode_begin(page->decode, row_set->arrow_batches.items,
+                                        row_set->arrow_batches.count, page->first_row);
+  return LB_OK;
+}
+
 bool lb_page_used_up(const struct lb_page *page) {
   const struct lb_t_row_set *row_set = page->data.row_set;
   if (!page->loaded || !row_set) return true;
   if (row_set->columns.count > 0) return page->next_batch > 0;
+  if (page->decoding) return lb_page_decode_used_up(page->decode);
   return page->next_array == page->array_count &&
          page->next_batch >= row_set->arrow_batches.count;
 }
@@ -130,6 +162,8 @@ enum lb_status lb_page_next(struct lb_page *page, const struct lb_result_schema 
   const struct lb_t_row_set *row_set = page->data.row_set;
   if (!page->loaded || !row_set) return LB_OK;
   if (row_set->columns.count > 0) return next_columns(page, schema, out, err);
+  LB_TRY(begin(page, schema, lz4, err));
+  if (page->decoding) return lb_page_decode_next(page->decode, out, err);
   while (page->next_array == page->array_count) {
     if (page->next_batch >= row_set->arrow_batches.count) return LB_OK;
     LB_TRY(decode_next_batch(page, dec, lz4, err));

@@ -5,11 +5,9 @@
 #ifndef LB_RESULT_PAGE_H
 #define LB_RESULT_PAGE_H
 
+#include "result/page_decode.h"
 #include "session/backend.h"
 #include "wire/arrow_decode.h"
-
-/* Arrays that one Arrow batch of the server may decode into. */
-#define LB_PAGE_ARRAYS 16
 
 struct lb_page {
   bool loaded;
@@ -24,10 +22,19 @@ struct lb_page {
   struct ArrowArray arrays[LB_PAGE_ARRAYS]; /* decoded, not handed out */
   int32_t array_count;
   int32_t next_array;
+  bool begun;    /* an array has been asked for */
+  bool decoding; /* `decode` is at this page */
+  /* Of all pages. */
+  struct lb_io *io;              /* whose workers decode; NULL: the reader alone */
+  struct lb_page_decode *decode; /* NULL until a page is large enough */
 };
 
 void lb_page_init(struct lb_page *page);
 void lb_page_reset(struct lb_page *page); /* frees; can be loaded again */
+/* Resets, and gives working memory back, too: before a pause. */
+void lb_page_rest(struct lb_page *page);
+/* Resets, and ends all decoding: nothing of the schema is needed any more. */
+void lb_page_end(struct lb_page *page);
 
 /* Takes body_own. Checks what the page states against first_row (when the server gives
  * real offsets) and against max_rows, which it was asked for; those of links state where

@@ -114,7 +114,7 @@ static void give_up_ahead(struct lb_result *res) {
 static void free_pages(struct lb_result *res) {
   give_up_ahead(res);
   if (res->cloud) lb_cloud_close(res->cloud);
-  lb_page_reset(&res->page);
+  lb_page_end(&res->page);
   lb_arrow_decoder_destroy(res->dec);
   res->dec = NULL;
 }
@@ -124,7 +124,7 @@ static void free_pages(struct lb_result *res) {
 void lb_result_release(struct lb_result *res) {
   if (!res) return;
   if (atomic_fetch_sub_explicit(&res->refs, 1, memory_order_acq_rel) != 1) return;
-  lb_page_reset(&res->page);
+  lb_page_end(&res->page);
   lb_arrow_decoder_destroy(res->dec);
   lb_result_schema_reset(&res->schema);
   lb_hb_stats_release(res->stats);
@@ -424,7 +424,7 @@ static enum lb_status turn_page(struct lb_result *res, struct lb_error *err) {
 
 /* The reader may now pause for hours: what is left of a page and of its decoding goes. */
 static void rest(struct lb_result *res) {
-  lb_page_reset(&res->page);
+  lb_page_rest(&res->page);
   lb_arrow_decoder_rest(res->dec);
 }
 
@@ -651,6 +651,7 @@ static enum lb_status allocate(struct lb_execute_call *call,
   }
   lb_op_retain(call->op);
   res->op = call->op;
+  res->page.io = io_of(res);
   lb_session_retain(call->op->sess);
   lb_hb_stats_retain(stats);
   res->stats = stats;

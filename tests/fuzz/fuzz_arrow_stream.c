@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libFuzzer entry for Arrow streams in pieces: wherever the bytes are split, the same
- * arrays come out, or an error either way. Four bytes of choices (LZ4, whole stream, small;
- * rows; how to split), then the bytes. Without LZ4 they hold the schema, too; with it the
- * columns are texts. */
+ * arrays come out, or an error either way. Four bytes of choices (LZ4, whole stream,
+ * small; rows; how to split), then the bytes. Without LZ4 they hold the schema, too;
+ * with it the columns are texts. */
 #include "wire/arrow_stream.h"
 
 #include "base/alloc.h"

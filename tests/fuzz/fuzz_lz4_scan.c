@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libFuzzer entry for the framing of LZ4 bodies as they arrive: wherever the data is split,
- * the verdict is that of lb_lz4_measure on all of it, and the places where it may be cut
- * are the same. The first byte says how to split. */
+/* libFuzzer entry for the framing of LZ4 bodies as they arrive: wherever the data is
+ * split, the verdict is that of lb_lz4_measure on all of it, and the places where it may
+ * be cut are the same. The first byte says how to split. */
 #include "base/alloc.h"
 #include "wire/lz4.h"
 #include "wire/lz4_scan.h"
