@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/arrow_merge.h"
+
+#include "wire/arrow_test_support.h"
+
+static const struct field all[] = {
+    {.name = "b", .type = NANOARROW_TYPE_BOOL},
+    {.name = "i8", .type = NANOARROW_TYPE_INT8},
+    {.name = "i16", .type = NANOARROW_TYPE_INT16},
+    {.name = "i32", .type = NANOARROW_TYPE_INT32},
+    {.name = "i64", .type = NANOARROW_TYPE_INT64},
+    {.name = "f", .type = NANOARROW_TYPE_FLOAT},
+    {.name = "d", .type = NANOARROW_TYPE_DOUBLE},
+    {.name = "s", .type = NANOARROW_TYPE_STRING},
+    {.name = "x", .type = NANOARROW_TYPE_BINARY},
+    {.name = "n", .type = NANOARROW_TYPE_DECIMAL128, .precision = 10, .scale = 2},
+    {.name = "day", .type = NANOARROW_TYPE_DATE32},
+    {.name = "at", .type = NANOARROW_TYPE_TIMESTAMP},
+    {.name = "void", .type = NANOARROW_TYPE_NA},
+};
+#define ALL_COUNT ((int)LB_ARRAY_LEN(all))
+
+struct rig {
+  struct ArrowSchema schema;
+  struct lb_arrow_merger *merger;
+  struct lb_error err;
+};
+
+static void rig_open(struct rig *rig, const struct field *fields, int count,
+                     int64_t target) {
+  *rig = (struct rig){0};
+  make_schema(&rig->schema, fields, count);
+  LB_TEST_OK(lb_arrow_merger_create(&rig->schema, target, &rig->merger, &rig->err),
+             &rig->err);
+}
+
+static void rig_close(struct rig *rig) {
+  lb_arrow_merger_destroy(rig->merger);
+  ArrowSchemaRelease(&rig->schema);
+}
+
+static void add_rows(struct rig *rig, const struct field *fields, int count,
+                     int64_t first, int64_t rows) {
+  struct ArrowArray array;
+  make_array(&array, &rig->schema, fields, count, first, rows);
+  lb_arrow_merger_add(rig->merger, &array);
+  assert_null(array.release);
+}
+
+/* Arrays of every length, so that bits meet at every place of a byte. */
+static void test_every_type(void **state) {
+  (void)state;
+  for (int64_t step = 1; step < 40; step += 3) {
+    struct rig rig;
+    struct ArrowArray out;
+    rig_open(&rig, all, ALL_COUNT, 100000);
+    int64_t rows = 0;
+    for (int64_t i = 0; i < 20; i++) {
+      int64_t length = step + i % 5;
+      assert_true(lb_arrow_merger_wants(rig.merger));
+      add_rows(&rig, all, ALL_COUNT, rows, length);
+      rows += length;
+    }
+    LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+    assert_true(lb_arrow_merger_empty(rig.merger));
+    check_rows(&rig.schema, all, ALL_COUNT, &out, 0, rows);
+    assert_int_equal(out.children[ALL_COUNT - 1]->null_count, rows);
+    assert_int_equal(lb_arrow_merger_stats(rig.merger).merged_arrays, 20);
+    out.release(&out);
+    LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+    assert_null(out.release);
+    rig_close(&rig);
+  }
+}
+
+/* LIST<STRUCT<INT, STRING>> and MAP<STRING, INT>, with nulls on every level. */
+static void nested_schema(struct ArrowSchema *out) {
+  ArrowSchemaInit(out);
+  NANO_OK(ArrowSchemaSetTypeStruct(out, 2));
+  struct ArrowSchema *list = out->children[0], *map = out->children[1];
+  NANO_OK(ArrowSchemaSetType(list, NANOARROW_TYPE_LIST));
+  NANO_OK(ArrowSchemaSetName(list, "l"));
+  NANO_OK(ArrowSchemaSetTypeStruct(list->children[0], 2));
+  NANO_OK(ArrowSchemaSetType(list->children[0]->children[0], NANOARROW_TYPE_INT32));
+  NANO_OK(ArrowSchemaSetType(list->children[0]->children[1], NANOARROW_TYPE_STRING));
+  NANO_OK(ArrowSchemaSetType(map, NANOARROW_TYPE_MAP));
+  NANO_OK(ArrowSchemaSetName(map, "m"));
+  NANO_OK(ArrowSchemaSetType(map->children[0]->children[0], NANOARROW_TYPE_STRING));
+  NANO_OK(ArrowSchemaSetType(map->children[0]->children[1], NANOARROW_TYPE_INT32));
+}
+
+static void nested_array(struct ArrowArray *out, const struct ArrowSchema *schema,
+                         int64_t first, int64_t rows) {
+  NANO_OK(ArrowArrayInitFromSchema(out, schema, NULL));
+  NANO_OK(ArrowArrayStartAppending(out));
+  for (int64_t row = first; row < first + rows; row++) {
+    struct ArrowArray *list = out->children[0], *item = list->children[0];
+    for (int64_t i = 0; i < row % 4; i++) {
+      NANO_OK(ArrowArrayAppendInt(item->children[0], row * 10 + i));
+      if (row % 7 == 0) {
+        NANO_OK(ArrowArrayAppendNull(item->children[1], 1));
+      } else {
+        NANO_OK(ArrowArrayAppendString(item->children[1], ArrowCharView("ab")));
+      }
+      NANO_OK(ArrowArrayFinishElement(item));
+    }
+    NANO_OK(row % 5 == 4 && row % 4 == 0 ? ArrowArrayAppendNull(list, 1)
+                                         : ArrowArrayFinishElement(list));
+    struct ArrowArray *map = out->children[1], *pair = map->children[0];
+    for (int64_t i = 0; i < row % 3; i++) {
+      NANO_OK(ArrowArrayAppendString(pair->children[0], ArrowCharView("key")));
+      NANO_OK(ArrowArrayAppendInt(pair->children[1], row - i));
+      NANO_OK(ArrowArrayFinishElement(pair));
+    }
+    NANO_OK(ArrowArrayFinishElement(map));
+    NANO_OK(ArrowArrayFinishElement(out));
+  }
+  NANO_OK(ArrowArrayFinishBuildingDefault(out, NULL));
+}
+
+static void same_view(const struct ArrowArrayView *a, const struct ArrowArrayView *b) {
+  assert_int_equal(a->length, b->length);
+  for (int64_t i = 0; i < a->length; i++) {
+    int8_t null = ArrowArrayViewIsNull(a, i);
+    assert_int_equal(null, ArrowArrayViewIsNull(b, i));
+    if (null) continue;
+    if (a->storage_type == NANOARROW_TYPE_INT32) {
+      assert_int_equal(ArrowArrayViewGetIntUnsafe(a, i),
+                       ArrowArrayViewGetIntUnsafe(b, i));
+    } else if (a->storage_type == NANOARROW_TYPE_STRING) {
+      struct ArrowStringView x = ArrowArrayViewGetStringUnsafe(a, i);
+      struct ArrowStringView y = ArrowArrayViewGetStringUnsafe(b, i);
+      assert_int_equal(x.size_bytes, y.size_bytes);
+      assert_memory_equal(x.data, y.data, (size_t)x.size_bytes);
+    } else if (a->n_children == 1) {
+      assert_int_equal(a->buffer_views[1].data.as_int32[i + 1],
+                       b->buffer_views[1].data.as_int32[i + 1]);
+    }
+  }
+  for (int64_t i = 0; i < a->n_children; i++) same_view(a->children[i], b->children[i]);
+}
+
+/* The first `cut` rows of an array, or those behind, as views with offsets have them. */
+static void test_nested_and_cut(void **state) {
+  (void)state;
+  for (int64_t cut = 1; cut < 30; cut++) {
+    struct rig rig = {0};
+    struct ArrowArray whole, out, parts[3];
+    nested_schema(&rig.schema);
+    LB_TEST_OK(lb_arrow_merger_create(&rig.schema, 1000, &rig.merger, &rig.err),
+               &rig.err);
+    nested_array(&whole, &rig.schema, 0, 60);
+    nested_array(&parts[0], &rig.schema, 0, 30);
+    nested_array(&parts[1], &rig.schema, cut, 30 - cut + 10);
+    nested_array(&parts[2], &rig.schema, 40, 20);
+    /* Cut by lengths, as surplus rows are, and by an offset, as a consumer might. */
+    parts[0].length = cut;
+    for (int i = 0; i < 2; i++) parts[0].children[i]->length = cut;
+    for (int i = 0; i < 2; i++) parts[0].children[i]->null_count = -1;
+    for (int i = 0; i < 3; i++) lb_arrow_merger_add(rig.merger, &parts[i]);
+    LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+    struct ArrowArrayView a, b;
+    view_array(&a, &rig.schema, &whole);
+    view_array(&b, &rig.schema, &out);
+    same_view(&a, &b);
+    ArrowArrayViewReset(&a);
+    ArrowArrayViewReset(&b);
+    out.release(&out);
+    whole.release(&whole);
+    rig_close(&rig);
+  }
+}
+
+static void test_offsets(void **state) {
+  (void)state;
+  struct rig rig;
+  struct ArrowArray out;
+  rig_open(&rig, all, ALL_COUNT, 100000);
+  for (int64_t i = 0; i < 5; i++) {
+    struct ArrowArray array;
+    make_array(&array, &rig.schema, all, ALL_COUNT, i * 10 - 3, 13);
+    array.offset = 3; /* of the struct: its children are not cut */
+    array.length = 10;
+    lb_arrow_merger_add(rig.merger, &array);
+  }
+  LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+  check_rows(&rig.schema, all, ALL_COUNT, &out, 0, 50);
+  out.release(&out);
+  rig_close(&rig);
+}
+
+/* Large arrays pass through as they are; the small ones before them come first. */
+static void test_targets(void **state) {
+  (void)state;
+  struct rig rig;
+  struct ArrowArray out;
+  rig_open(&rig, all, ALL_COUNT, 100);
+  assert_true(lb_arrow_merger_empty(rig.merger));
+  add_rows(&rig, all, ALL_COUNT, 0, 30);
+  add_rows(&rig, all, ALL_COUNT, 30, 30);
+  assert_true(lb_arrow_merger_wants(rig.merger));
+  add_rows(&rig, all, ALL_COUNT, 60, 500);
+  assert_false(lb_arrow_merger_wants(rig.merger));
+  LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+  check_rows(&rig.schema, all, ALL_COUNT, &out, 0, 60);
+  out.release(&out);
+  int64_t copied = lb_arrow_merger_stats(rig.merger).copied_bytes;
+  LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+  check_rows(&rig.schema, all, ALL_COUNT, &out, 60, 500);
+  assert_int_equal(lb_arrow_merger_stats(rig.merger).copied_bytes, copied);
+  out.release(&out);
+  rig_close(&rig);
+  /* Without a target every array is one. */
+  rig_open(&rig, all, ALL_COUNT, 0);
+  assert_false(lb_arrow_merger_wants(rig.merger));
+  add_rows(&rig, all, ALL_COUNT, 0, 5);
+  LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+  assert_int_equal(out.length, 5);
+  out.release(&out);
+  add_rows(&rig, all, ALL_COUNT, 0, 5); /* is never taken */
+  rig_close(&rig);
+}
+
+static void test_wide_rows_are_not_copied(void **state) {
+  (void)state;
+  static const struct field one[] = {{.name = "s", .type = NANOARROW_TYPE_STRING}};
+  enum { TEXT_BYTES = 3 << 20 };
+  struct rig rig;
+  rig_open(&rig, one, 1, 1000);
+  char *text = lb_alloc(LB_MEM_TEST, TEXT_BYTES);
+  memset(text, 'w', TEXT_BYTES);
+  for (int i = 0; i < 3; i++) {
+    struct ArrowArray array;
+    NANO_OK(ArrowArrayInitFromSchema(&array, &rig.schema, NULL));
+    NANO_OK(ArrowArrayStartAppending(&array));
+    NANO_OK(ArrowArrayAppendString(array.children[0],
+                                   (struct ArrowStringView){text, TEXT_BYTES - i}));
+    NANO_OK(ArrowArrayFinishElement(&array));
+    NANO_OK(ArrowArrayFinishBuildingDefault(&array, NULL));
+    lb_arrow_merger_add(rig.merger, &array);
+  }
+  for (int i = 0; i < 3; i++) {
+    struct ArrowArray out;
+    LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+    const int32_t *offsets = out.children[0]->buffers[1];
+    assert_int_equal(offsets[1], TEXT_BYTES - i);
+    out.release(&out);
+  }
+  assert_int_equal(lb_arrow_merger_stats(rig.merger).copied_bytes, 0);
+  lb_free(text);
+  rig_close(&rig);
+}
+
+static void test_out_of_memory(void **state) {
+  (void)state;
+  LB_TEST_TORTURE({
+    struct rig rig = {0};
+    make_schema(&rig.schema, all, 1);
+    enum lb_status status =
+        lb_arrow_merger_create(&rig.schema, 100, &rig.merger, &rig.err);
+    if (status == LB_OK) {
+      struct ArrowArray out = {0};
+      for (int64_t i = 0; i < 3; i++) add_rows(&rig, all, 1, i * 5, 5);
+      status = lb_arrow_merger_take(rig.merger, &out, &rig.err);
+      if (status == LB_OK) check_rows(&rig.schema, all, 1, &out, 0, 15);
+      if (out.release != NULL) out.release(&out);
+    }
+    LB_TEST_OOM_OR_OK(status, &rig.err);
+    rig_close(&rig);
+  });
+}
+
+LB_TEST_MAIN(LB_TEST(test_every_type), LB_TEST(test_nested_and_cut),
+             LB_TEST(test_offsets), LB_TEST(test_targets),
+             LB_TEST(test_wide_rows_are_not_copied), LB_TEST(test_out_of_memory))
