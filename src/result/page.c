@@ -141,9 +141,9 @@ static enum lb_status begin(struct lb_page *page, const struct lb_result_schema 
   if (!page->decode) {
     LB_TRY(lb_page_decode_create(page->io, schema, lz4, &page->decode, err));
   }
-  page->decoding = lb_page_decode_begin(page->decode, row_set->arrow_batches.items,
-                                        row_set->arrow_batches.count, page->first_row);
-  return LB_OK;
+  return lb_page_decode_begin(page->decode, row_set->arrow_batches.items,
+                              row_set->arrow_batches.count, page->first_row,
+                              &page->decoding, err);
 }
 
 bool lb_page_used_up(const struct lb_page *page) {

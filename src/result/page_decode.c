@@ -18,6 +18,7 @@
 #include "base/mutex.h"
 #include "io/workers.h"
 #include "wire/arrow_stream.h"
+#include "wire/lz4.h"
 
 /* Whoever decodes: a worker's job, or the reader. */
 struct decoder {
@@ -136,17 +137,26 @@ static enum lb_status keep(void *ctx, struct ArrowArray *array_own,
   return LB_OK;
 }
 
+/* At most so many bytes come out of a batch; 0 not known. */
+static int64_t raw_bytes(const struct lb_page_decode *dec, struct lb_str batch) {
+  size_t bound = batch.len;
+  if (dec->lz4 && lb_lz4_measure(batch, SIZE_MAX, &bound, NULL) != LB_OK) return 0;
+  return (int64_t)LB_MIN(bound, (size_t)INT64_MAX);
+}
+
 static enum lb_status ready_stream(struct decoder *by,
                                    const struct lb_t_spark_arrow_batch *batch,
                                    int64_t first_row, struct lb_error *err) {
-  const struct lb_arrow_stream_options opts = {.schema = by->owner->schema,
-                                               .pool = by->owner->pool,
-                                               .lz4 = by->owner->lz4,
-                                               .row_count = batch->row_count.v,
-                                               .first_row = first_row,
-                                               .lean = &by->owner->lean};
+  const struct lb_arrow_stream_options opts = {
+      .schema = by->owner->schema,
+      .pool = by->owner->pool,
+      .lz4 = by->owner->lz4,
+      .row_count = batch->row_count.v,
+      .first_row = first_row,
+      .raw_bytes = raw_bytes(by->owner, batch->batch),
+      .lean = &by->owner->lean};
   if (by->stream == NULL) return lb_arrow_stream_create(&opts, &by->stream, err);
-  lb_arrow_stream_restart(by->stream, opts.row_count, first_row, 0);
+  lb_arrow_stream_restart(by->stream, opts.row_count, first_row, opts.raw_bytes);
   return LB_OK;
 }
 
@@ -243,17 +253,20 @@ static int64_t bytes_of(const struct lb_t_spark_arrow_batch *batches, int32_t co
   return bytes;
 }
 
-bool lb_page_decode_begin(struct lb_page_decode *dec,
-                          const struct lb_t_spark_arrow_batch *batches, int32_t count,
-                          int64_t first_row) {
+enum lb_status lb_page_decode_begin(struct lb_page_decode *dec,
+                                    const struct lb_t_spark_arrow_batch *batches,
+                                    int32_t count, int64_t first_row, bool *begun,
+                                    struct lb_error *err) {
   LB_ASSERT(!dec->begun);
-  if (bytes_of(batches, count) < LB_PAGE_DECODE_MIN_BYTES) return false;
+  *begun = bytes_of(batches, count) >= LB_PAGE_DECODE_MIN_BYTES;
+  if (!*begun) return LB_OK;
   int64_t *first_rows = lb_alloc_array(LB_MEM_ARROW, (size_t)count, sizeof(*first_rows));
   struct place *ring = lb_alloc_array(LB_MEM_ARROW, LB_PAGE_DECODE_AHEAD, sizeof(*ring));
   if (first_rows == NULL || ring == NULL) {
     lb_free(first_rows);
     lb_free(ring);
-    return false;
+    *begun = false;
+    return lb_error_oom(err, "a page's decoding");
   }
   for (int32_t i = 0; i < count; i++) {
     first_rows[i] = first_row;
@@ -272,7 +285,7 @@ bool lb_page_decode_begin(struct lb_page_decode *dec,
   lb_mutex_unlock(&dec->synced.mu);
   /* Without workers the reader does it all. */
   if (count > 1 && lb_workers_start(dec->io, NULL) == LB_OK) post_jobs(dec);
-  return true;
+  return LB_OK;
 }
 
 bool lb_page_decode_active(const struct lb_page_decode *dec) {

@@ -18,7 +18,7 @@
 /* A page of fewer bytes is decoded by its reader, in memory of its size. */
 #define LB_PAGE_DECODE_MIN_BYTES ((int64_t)256 << 10)
 /* Batches decoded, or being decoded, that are not handed out. */
-#define LB_PAGE_DECODE_AHEAD 5
+#define LB_PAGE_DECODE_AHEAD 2
 
 struct lb_page_decode;
 enum lb_status lb_page_decode_create(struct lb_io *io,
@@ -28,11 +28,12 @@ enum lb_status lb_page_decode_create(struct lb_io *io,
 /* Ends the page at hand. NULL allowed. */
 void lb_page_decode_destroy(struct lb_page_decode *dec);
 
-/* Begins with a page; the one before must have been stopped. False when the page is too
- * small to be worth it, or there is no memory for it. */
-bool lb_page_decode_begin(struct lb_page_decode *dec,
-                          const struct lb_t_spark_arrow_batch *batches, int32_t count,
-                          int64_t first_row);
+/* Begins with a page; the one before must have been stopped. *begun is false when the
+ * page is too small to be worth it. */
+enum lb_status lb_page_decode_begin(struct lb_page_decode *dec,
+                                    const struct lb_t_spark_arrow_batch *batches,
+                                    int32_t count, int64_t first_row, bool *begun,
+                                    struct lb_error *err) LB_MUST_USE;
 /* The next array of at least one row; out->release NULL when there are no more. */
 enum lb_status lb_page_decode_next(struct lb_page_decode *dec, struct ArrowArray *out,
                                    struct lb_error *err) LB_MUST_USE;

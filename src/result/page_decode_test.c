@@ -9,7 +9,7 @@
 #include "base/pool.h"
 #include "io/workers.h"
 
-enum { BATCHES = 24, ROWS = 3000 };
+enum { BATCHES = 24, ROWS = 7000 };
 
 static const struct field fields[] = {
     {.name = "n", .type = NANOARROW_TYPE_INT64},
@@ -64,7 +64,10 @@ static void rig_close(struct rig *rig) {
 }
 
 static void begin(struct rig *rig) {
-  assert_true(lb_page_decode_begin(rig->dec, rig->batches, BATCHES, 0));
+  bool begun = false;
+  LB_TEST_OK(lb_page_decode_begin(rig->dec, rig->batches, BATCHES, 0, &begun, &rig->err),
+             &rig->err);
+  assert_true(begun);
   assert_true(lb_page_decode_active(rig->dec));
 }
 
@@ -141,7 +144,7 @@ static void test_failures_have_their_turn(void **state) {
   read_batches(&rig, 0, 3);
   struct ArrowArray array = {0};
   LB_TEST_FAILS(LB_PROTOCOL, lb_page_decode_next(rig.dec, &array, &rig.err), &rig.err);
-  LB_TEST_CONTAINS(rig.err.message, "3001 rows begin at row 9000");
+  LB_TEST_CONTAINS(rig.err.message, "7001 rows begin at row 21000");
   rig_close(&rig);
 }
 
@@ -180,7 +183,10 @@ static void test_small_pages_are_left_alone(void **state) {
   struct rig rig;
   rig_open(&rig);
   assert_true((int64_t)rig.packed[0].len < LB_PAGE_DECODE_MIN_BYTES);
-  assert_false(lb_page_decode_begin(rig.dec, rig.batches, 1, 0));
+  bool begun = true;
+  LB_TEST_OK(lb_page_decode_begin(rig.dec, rig.batches, 1, 0, &begun, &rig.err),
+             &rig.err);
+  assert_false(begun);
   assert_false(lb_page_decode_active(rig.dec));
   rig_close(&rig);
 }
@@ -192,7 +198,10 @@ struct reader {
 };
 
 static bool read_page(struct lb_page_decode *dec, const struct rig *rig, int until) {
-  bool right = lb_page_decode_begin(dec, rig->batches, BATCHES, 0);
+  bool right = false;
+  if (lb_page_decode_begin(dec, rig->batches, BATCHES, 0, &right, NULL) != LB_OK) {
+    return false;
+  }
   for (int i = 0; i < until && right; i++) {
     struct ArrowArray array = {0};
     struct lb_error err = LB_ERROR_INIT;

@@ -35,7 +35,8 @@ enum lb_status lb_arrow_body_create(size_t cap, size_t phase, struct lb_arrow_bo
   return LB_OK;
 }
 
-enum lb_status lb_arrow_body_take(struct lb_pool *pool, size_t at_least, size_t phase,
+enum lb_status lb_arrow_body_take(struct lb_pool *pool, enum lb_block_kind kind,
+                                  size_t at_least, size_t phase,
                                   struct lb_arrow_body **out, struct lb_error *err) {
   size_t total;
   if (!lb_size_add(at_least, phase + TAIL_BYTES, &total)) {
@@ -43,7 +44,7 @@ enum lb_status lb_arrow_body_take(struct lb_pool *pool, size_t at_least, size_t 
   }
   struct lb_arrow_body *body = lb_alloc_zero(LB_MEM_ARROW, sizeof(*body));
   if (body == NULL) return lb_error_oom(err, "an Arrow buffer");
-  enum lb_status status = lb_pool_take(pool, LB_BLOCK_SLAB, total, &body->block, err);
+  enum lb_status status = lb_pool_take(pool, kind, total, &body->block, err);
   if (status != LB_OK) {
     lb_free(body);
     return status;

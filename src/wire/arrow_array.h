@@ -28,7 +28,8 @@ struct lb_arrow_body {
 enum lb_status lb_arrow_body_create(size_t cap, size_t phase, struct lb_arrow_body **out,
                                     struct lb_error *err) LB_MUST_USE;
 /* The same in a block of the pool, of at least so many bytes: cap is what that has. */
-enum lb_status lb_arrow_body_take(struct lb_pool *pool, size_t at_least, size_t phase,
+enum lb_status lb_arrow_body_take(struct lb_pool *pool, enum lb_block_kind kind,
+                                  size_t at_least, size_t phase,
                                   struct lb_arrow_body **out,
                                   struct lb_error *err) LB_MUST_USE;
 /* Sets len (<= cap) and gives back what lies behind if that is much; moves the body at

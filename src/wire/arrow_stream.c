@@ -157,11 +157,27 @@ static size_t room_for(const struct lb_arrow_stream *stream, size_t step) {
   return (size_t)LB_MAX(stream->opts.raw_bytes - stream->produced, 1);
 }
 
+/* A stream that says how long it is begins no more than it needs: where nothing of it has
+ * to be carried, and in a smaller block if that will do. */
+static size_t size_for(const struct lb_arrow_stream *stream, size_t bytes) {
+  int64_t left = stream->opts.raw_bytes - stream->produced;
+  bool told = left > 0 && left <= (int64_t)LB_BLOCK_SLAB_BYTES / 2;
+  return told ? LB_MAX(bytes, (size_t)left + GAP_BYTES) : bytes;
+}
+
+static enum lb_block_kind kind_for(const struct lb_arrow_stream *stream, size_t bytes) {
+  bool fits = stream->opts.raw_bytes > 0 && bytes <= (size_t)LB_LZ4_SLACK_BYTES + 256;
+  return fits && stream->produced < stream->opts.raw_bytes ? LB_BLOCK_INPUT
+                                                           : LB_BLOCK_SLAB;
+}
+
 static enum lb_status take_body(struct lb_arrow_stream *stream, size_t bytes,
                                 size_t phase, struct lb_arrow_body **out,
                                 struct lb_error *err) {
   if (!is_small(stream)) {
-    LB_TRY(lb_arrow_body_take(stream->opts.pool, bytes, phase, out, err));
+    bytes = size_for(stream, bytes);
+    LB_TRY(lb_arrow_body_take(stream->opts.pool, kind_for(stream, bytes), bytes, phase,
+                              out, err));
   } else {
     LB_TRY(lb_arrow_body_create(bytes, phase, out, err));
   }

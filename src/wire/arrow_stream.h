@@ -24,7 +24,8 @@ struct lb_arrow_stream_options {
   int64_t row_count; /* as stated; more rows are cut off, fewer are an error */
   int64_t first_row; /* of the result; for error texts */
   int64_t raw_bytes; /* about so many bytes when decompressed; 0 unknown. A small stream
-                        takes memory of its own size in place of a slab. */
+                        takes memory of its own size, one of a few megabytes a
+                        smaller block, in place of a slab. */
   /* Where streams of one result learn from each other how their writer places decimals;
    * starts at 0. NULL: each for itself. */
   atomic_int *lean;
