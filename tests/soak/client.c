@@ -6,6 +6,7 @@
  *   database D KEY=VALUE...   a database and one connection
  *   open D COUNT SQL          runs SQL so often and reads one batch of each
  *   rest D                    reads all to their ends; ids have to count up to 60
+ *   read D ROWS               reads on in each, by so many rows or to its end
  *   statistics D              the connection's databricks.heartbeat.* numbers
  *   reasons D                 how many results are in which state, and why
  *   release D                 releases streams and statements
@@ -95,9 +96,10 @@ static void take_error(struct AdbcError *error, char *out, size_t cap) {
 struct job {
   struct db *db;
   const char *sql;
+  int64_t rows; /* to read */
   void (*each)(struct job *job, struct result *res);
   atomic_size_t next;
-  atomic_llong whole, lost, other;
+  atomic_llong whole, lost, other, ended;
   atomic_flag has_text;
   char text[600];
   atomic_flag has_other_text;
@@ -182,6 +184,14 @@ static void finish_one(struct job *job, struct result *res) {
   if (got == 0) atomic_fetch_add(&job->whole, 1);
 }
 
+static void read_on(struct job *job, struct result *res) {
+  int64_t until = res->next + job->rows;
+  int got = 1;
+  while (got == 1 && res->next < until) got = read_batch(job, res);
+  if (got >= 0) atomic_fetch_add(&job->whole, 1);
+  if (got == 0) atomic_fetch_add(&job->ended, 1);
+}
+
 static void release_one(struct job *job, struct result *res) {
   struct AdbcError error = ADBC_ERROR_INIT;
   if (res->stream.release) res->stream.release(&res->stream);
@@ -192,18 +202,20 @@ static void release_one(struct job *job, struct result *res) {
 }
 
 static void answer_job(struct job *job, int64_t began_ms) {
-  printf("{\"whole\": %lld, \"lost\": %lld, \"other\": %lld, \"ms\": %lld, "
-         "\"text\": \"%s\", \"other_text\": \"%s\"}\n",
+  printf("{\"whole\": %lld, \"lost\": %lld, \"other\": %lld, \"ended\": %lld, "
+         "\"ms\": %lld, \"text\": \"%s\", \"other_text\": \"%s\"}\n",
          atomic_load(&job->whole), atomic_load(&job->lost), atomic_load(&job->other),
-         (long long)(now_ms() - began_ms), job->text, job->other_text);
+         atomic_load(&job->ended), (long long)(now_ms() - began_ms), job->text,
+         job->other_text);
 }
 
-static void do_job(struct db *db, const char *sql,
+static void do_job(struct db *db, const char *sql, int64_t rows,
                    void (*each)(struct job *, struct result *)) {
   static struct job job;
   memset(&job, 0, sizeof(job));
   job.db = db;
   job.sql = sql;
+  job.rows = rows;
   job.each = each;
   atomic_flag_clear(&job.has_text);
   atomic_flag_clear(&job.has_other_text);
@@ -263,7 +275,7 @@ static void do_open(struct db *db, char *rest) {
   db->results = calloc((size_t)count, sizeof(struct result));
   if (!db->results) die("out of memory");
   db->count = (size_t)count;
-  do_job(db, sql + strspn(sql, " "), open_one);
+  do_job(db, sql + strspn(sql, " "), 0, open_one);
 }
 
 static void do_statistics(struct db *db) {
@@ -316,7 +328,7 @@ static void do_reasons(struct db *db) {
 }
 
 static void do_release(struct db *db) {
-  do_job(db, NULL, release_one);
+  do_job(db, NULL, 0, release_one);
   free(db->results);
   db->results = NULL;
   db->count = 0;
@@ -364,11 +376,12 @@ static int count_sockets(void) {
 static void do_process(void) {
   struct lb_mem_stats hb = lb_mem_stats(LB_MEM_HB);
   struct lb_mem_stats all = lb_mem_stats(LB_MEM_TAG_COUNT);
-  printf("{\"rss_kib\": %lld, \"threads\": %lld, \"sockets\": %d, \"hb_bytes\": %lld, "
+  printf("{\"rss_kib\": %lld, \"peak_kib\": %lld, \"threads\": %lld, \"sockets\": %d, "
+         "\"hb_bytes\": %lld, "
          "\"blocks\": %lld, \"bytes\": %lld}\n",
-         status_field("VmRSS:"), status_field("Threads:"), count_sockets(),
-         (long long)(hb.live_bytes + 16 * hb.live_blocks), (long long)all.live_blocks,
-         (long long)all.live_bytes);
+         status_field("VmRSS:"), status_field("VmHWM:"), status_field("Threads:"),
+         count_sockets(), (long long)(hb.live_bytes + 16 * hb.live_blocks),
+         (long long)all.live_blocks, (long long)all.live_bytes);
 }
 
 /* --- fork ------------------------------------------------------------------------- */
@@ -454,7 +467,9 @@ static void command(char *line) {
   if (strcmp(verb, "database") == 0) return do_database(db, rest);
   if (!db->open) die("database %s is not open", number);
   if (strcmp(verb, "open") == 0) return do_open(db, rest);
-  if (strcmp(verb, "rest") == 0) return do_job(db, NULL, finish_one);
+  if (strcmp(verb, "rest") == 0) return do_job(db, NULL, 0, finish_one);
+  if (strcmp(verb, "read") == 0)
+    return do_job(db, NULL, strtoll(rest, NULL, 10), read_on);
   if (strcmp(verb, "statistics") == 0) return do_statistics(db);
   if (strcmp(verb, "reasons") == 0) return do_reasons(db);
   if (strcmp(verb, "release") == 0) return do_release(db);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The heartbeat at scale and under faults: runs every row, prints them with figures.
+"""The heartbeat and cloud fetch at scale and under faults: runs every row, prints them with figures.
 
     tests/soak/soak.py [--short] [--build FOLDER] [ROW...]
 
@@ -18,6 +18,7 @@ import argparse
 import concurrent.futures
 import contextlib
 import json
+import logging
 import os
 import pathlib
 import random
@@ -95,8 +96,8 @@ class Client:
         options |= {f"databricks.{key.replace('__', '.')}": value for key, value in more.items()}
         self("database", number, *(f"{key}={value}" for key, value in options.items()))
 
-    def open(self, number: int, count: int) -> dict:
-        seen = self("open", number, count, SQL)
+    def open(self, number: int, count: int, sql: str = SQL) -> dict:
+        seen = self("open", number, count, sql)
         must(seen["whole"] == count, f"opened {seen['whole']} of {count}: {seen}")
         return seen
 
@@ -246,6 +247,77 @@ def many_lost(soak: Soak) -> dict:
 #: By these the server itself gives operations up.
 LOSING = {"close_operation", "expire_session", "restart"}
 ONCE = {"expire_session", "restart"}
+
+
+#: 44 bytes of Arrow each: a number that has to count up, and what takes up room.
+WIDE_ROW = (
+    "SELECT id, id * 7919 AS a, CAST(id AS DOUBLE) / 3 AS d, "
+    "lpad(CAST(id AS STRING), 16, '0') AS s FROM range(0, {rows}, 1, 1)"
+)
+
+
+class Connector(threading.Thread):
+    """The vendor's client reads the same beside us: what became of it."""
+
+    def __init__(self, w: Warehouse, sql: str, step: int, pause: float):
+        super().__init__(daemon=True)
+        self.w, self.sql, self.step, self.pause = w, sql, step, pause
+        self.rows, self.error = 0, ""
+
+    def run(self) -> None:
+        from databricks import sql as connector
+
+        logging.getLogger("databricks.sql").setLevel(logging.CRITICAL)
+        options = dict(
+            server_hostname=self.w.host, http_path=self.w.http_path,
+            access_token=self.w.token, _connection_uri=self.w.uri, use_cloud_fetch=True,
+            enable_telemetry=False, _retry_stop_after_attempts_count=2,
+        )  # fmt: skip
+        try:
+            with connector.connect(**options) as connection, connection.cursor() as cursor:
+                cursor.execute(self.sql)
+                while got := cursor.fetchmany_arrow(self.step).num_rows:
+                    self.rows += got
+                    time.sleep(self.pause)
+        except Exception as error:  # noqa: BLE001: that it fails is what is looked for
+            self.error = f"{type(error).__name__}: {error}"
+
+
+def slow_cloud_fetch(soak: Soak) -> dict:
+    """Links of 5 s life, an operation that is forgotten after 6, and pauses of 8."""
+    rows, reads, pause = (6_000_000, 2, 8) if soak.short else (74_000_000, 40, 8)
+    sql, step = WIDE_ROW.format(rows=rows), -(-rows // reads)
+    options = {"idle_operation_seconds": 6, "sweep_seconds": 1, "link_life_seconds": 5}
+    with soak.both(**options) as (w, client):
+        other = Connector(w, sql, step // 8, pause)
+        client.database(0, w, max_rows_per_fetch=100_000_000)
+        before = client("process")["rss_kib"]
+        client.open(0, 1, sql)
+        other.start()
+        read = {"ended": 0}
+        for _ in range(reads):
+            time.sleep(pause)
+            read = client("read", 0, step)
+            must(read["whole"] == 1, f"read {read}")
+        if not read["ended"]:
+            read = client("read", 0, step)
+        seen = client("statistics", 0)
+        memory = client("process")
+        links = w.stats()["storage"]
+        client.away(0)
+        client.end()
+        other.join(60)
+    must(read["ended"] == 1, f"read {read}")
+    must(bool(other.error), f"the connector read {other.rows} rows without an error")
+    grown = (memory["peak_kib"] - before) / 1024
+    # Beside other work a file more may be under way than would be on a free machine.
+    must(grown <= (128 if soak.short else 96), f"{grown:.0f} MiB more memory")
+    return {
+        "rows": rows, "gib": round(rows * 44 / 2**30, 2), "reads": reads, "pause_s": pause,
+        "probes": seen["probes_sent"], "peak_mib_more": round(grown, 1),
+        "links": links["links_issued"], "links_renewed": links["links_renewed"],
+        "connector_rows": other.rows, "connector": other.error[:120],
+    }  # fmt: skip
 
 
 def of_probes(w: Warehouse) -> list[str]:
@@ -457,6 +529,7 @@ ROWS: list[tuple[str, int, Callable[[Soak], Any]]] = [
     ("abandoned unread", 2, abandoned),
     ("fork in a slow read", 2, forked),
     ("exit with results open", 2, exits),
+    ("cloud fetch, a slow reader", 2, slow_cloud_fetch),
     ("many real results kept", 3, many_kept),
     ("the same without heartbeat", 4, many_lost),
 ]
