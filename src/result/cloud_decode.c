@@ -242,12 +242,27 @@ static void finish(struct lb_cloud_strand *strand, const struct lb_error *err) {
   lb_io_post(lb_cloud_io(cloud), &strand->told_task);
 }
 
+/* Of a batch the columns begin later; the batch itself has no offset, since readers of
+ * record batches take none. */
+static void cut_front(struct ArrowArray *array, int64_t rows) {
+  array->length -= rows;
+  for (int64_t i = 0; i < array->n_children; i++) {
+    struct ArrowArray *column = array->children[i];
+    column->offset += rows;
+    column->length -= rows;
+    if (column->n_buffers == 0) {
+      column->null_count = column->length; /* of type null */
+    } else if (column->null_count > 0) {
+      column->null_count = -1;
+    }
+  }
+}
+
 /* Step 4. False: nothing is left of it. */
 static bool cut_known(struct lb_cloud_strand *strand, struct ArrowArray *array) {
   int64_t known = LB_MIN(LB_MAX(strand->skip_rows - strand->seen_rows, 0), array->length);
   strand->seen_rows += array->length;
-  array->offset += known;
-  array->length -= known;
+  if (known > 0) cut_front(array, known);
   return array->length > 0;
 }
 

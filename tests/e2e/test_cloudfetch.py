@@ -318,7 +318,8 @@ def rows_after_first(read: Read) -> None:
 SEEDS = int(os.environ.get("LAKEBEAT_SEEDS", "6"))
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+# 35 and 41: a file comes anew in other batches, after rows of it are out.
+@pytest.mark.parametrize("seed", sorted({*range(SEEDS), 35, 41}))
 def test_three_faults_at_random(w: Warehouse, seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(3):
