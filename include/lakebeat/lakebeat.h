@@ -80,6 +80,8 @@ extern "C" {
 #define LAKEBEAT_HEARTBEAT_LATE_MAX_MS "databricks.heartbeat.late_max_ms"
 #define LAKEBEAT_HEARTBEAT_SINCE_CONTACT_MS "databricks.heartbeat.since_contact_ms"
 #define LAKEBEAT_HEARTBEAT_GATES_CLOSED "databricks.heartbeat.gates_closed"
+/* Before the name of a counter: its sum over all databases of the process. */
+#define LAKEBEAT_HEARTBEAT_PROCESS_PREFIX "databricks.heartbeat.process."
 /* On a statement: the id of its latest execution as the server prints it. */
 #define LAKEBEAT_QUERY_ID "databricks.query_id"
 

@@ -126,7 +126,7 @@ static enum lb_status init(struct lb_adbc_object *obj, struct lb_adbc_object *db
     return status;
   }
   conn->stats = stats;
-  lb_adbc_object_publish(obj, io);
+  lb_adbc_object_publish(obj, io, lb_hb_stats_root(stats));
   return LB_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "adbc/objects.h"
 #include "io/budget.h"
 #include "io/workers.h"
+#include "result/parked.h"
 
 static struct lb_adbc_database *database_of(struct lb_adbc_object *obj) {
   return LB_CONTAINER_OF(obj, struct lb_adbc_database, base);
@@ -76,7 +77,8 @@ static enum lb_status set(struct lb_adbc_object *obj, struct lb_str key,
 
 static enum lb_status get(struct lb_adbc_object *obj, struct lb_str key,
                           struct lb_buf *out, struct lb_error *err) {
-  if (lb_adbc_stats_get(database_of(obj)->stats, key, out)) {
+  bool ready = atomic_load(&obj->ready);
+  if (lb_adbc_stats_get(ready ? database_of(obj)->stats : NULL, key, out)) {
     return lb_buf_check(out, "an option", err);
   }
   return lb_options_get(obj->opts, key, out, err);
@@ -93,10 +95,6 @@ static enum lb_status create(struct lb_adbc_database **out, struct lb_error *err
   struct lb_adbc_database *db = lb_alloc_zero(LB_MEM_MISC, sizeof(*db));
   if (db == NULL) return lb_error_oom(err, "a database");
   enum lb_status status = lb_adbc_object_init(&db->base, &ops, NULL, err);
-  if (status == LB_OK) {
-    status = lb_hb_stats_create(NULL, &db->stats, err);
-    if (status != LB_OK) lb_adbc_object_reset(&db->base);
-  }
   if (status != LB_OK) {
     lb_free(db);
     return status;
@@ -126,6 +124,15 @@ AdbcStatusCode lb_adbc_database_new(struct AdbcDatabase *database,
   return lb_adbc_finish(status, &err, error);
 }
 
+static enum lb_status create_stats(struct lb_io *io, struct lb_hb_stats **out,
+                                   struct lb_error *err) {
+  struct lb_hb_stats *process;
+  LB_TRY(lb_parked_process_stats(io, &process, err));
+  enum lb_status status = lb_hb_stats_create(process, out, err);
+  lb_hb_stats_release(process);
+  return status;
+}
+
 static enum lb_status init(struct lb_adbc_object *obj, struct lb_error *err) {
   LB_TRY(lb_adbc_object_check(obj, "database", err));
   if (atomic_load(&obj->ready)) {
@@ -138,12 +145,14 @@ static enum lb_status init(struct lb_adbc_object *obj, struct lb_error *err) {
   lb_target_reset(&target);
   struct lb_io *io;
   LB_TRY(lb_io_acquire(&io, err));
+  struct lb_adbc_database *db = database_of(obj);
   enum lb_status status = apply_all_shared(obj->opts, io, err);
+  if (status == LB_OK) status = create_stats(io, &db->stats, err);
   if (status != LB_OK) {
     lb_io_release(io);
     return status;
   }
-  lb_adbc_object_publish(obj, io);
+  lb_adbc_object_publish(obj, io, lb_hb_stats_root(db->stats));
   return LB_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "result/cloud_stats.h"
 
 #define HEARTBEAT_PREFIX "databricks.heartbeat."
+#define PROCESS_PREFIX LAKEBEAT_HEARTBEAT_PROCESS_PREFIX
 #define CLOUD_PREFIX "databricks.cloudfetch."
 
 struct fixed_row {
@@ -76,16 +77,48 @@ bool lb_adbc_fixed_get(enum lb_option_scope scope, struct lb_str key,
 struct number_row {
   const char *name;
   size_t offset;
+  bool of_process; /* told of the whole process too */
 };
 
-#define NUMBER(member) {#member, offsetof(struct lb_hb_snapshot, member)}
+#define NUMBER(member) {#member, offsetof(struct lb_hb_snapshot, member), false}
+#define COUNTED(member) {#member, offsetof(struct lb_hb_snapshot, member), true}
 static const struct number_row numbers[] = {
-    NUMBER(armed),        NUMBER(oldest_idle_ms),   NUMBER(probes_sent),
-    NUMBER(postponed),    NUMBER(probes_succeeded), NUMBER(probes_failed),
-    NUMBER(bytes),        NUMBER(probes_dropped),   NUMBER(late_max_ms),
-    NUMBER(gates_closed), NUMBER(since_contact_ms),
+    COUNTED(armed),        NUMBER(oldest_idle_ms),    COUNTED(probes_sent),
+    COUNTED(postponed),    COUNTED(probes_succeeded), COUNTED(probes_failed),
+    COUNTED(bytes),        COUNTED(probes_dropped),   COUNTED(late_max_ms),
+    COUNTED(gates_closed), NUMBER(since_contact_ms),
 };
+#undef COUNTED
 #undef NUMBER
+
+static const struct number_row *find_number(struct lb_str key, struct lb_str prefix) {
+  if (!lb_str_starts_with(key, prefix)) return NULL;
+  struct lb_str name = {key.data + prefix.len, key.len - prefix.len};
+  for (size_t i = 0; i < LB_ARRAY_LEN(numbers); i++) {
+    if (lb_str_equal(name, lb_str_from(numbers[i].name))) return &numbers[i];
+  }
+  return NULL;
+}
+
+static const struct number_row *find_of_process(struct lb_str key) {
+  const struct number_row *row = find_number(key, LB_STR(PROCESS_PREFIX));
+  return row != NULL && row->of_process ? row : NULL;
+}
+
+static void append_number(const struct number_row *row, const struct lb_hb_snapshot *shot,
+                          struct lb_buf *out) {
+  int64_t value;
+  memcpy(&value, (const char *)shot + row->offset, sizeof(value));
+  lb_buf_appendf(out, "%" PRId64, value);
+}
+
+static struct lb_hb_snapshot read_now(const struct lb_hb_stats *stats) {
+  struct lb_hb_snapshot shot = {.state = LB_HB_NOT_ARMED};
+  if (stats != NULL) {
+    lb_hb_stats_read(stats, lb_clock_system.now_ms(lb_clock_system.ctx), &shot);
+  }
+  return shot;
+}
 
 static const char *const cloud_counters[] = {
 #define LB_CLOUD_COUNTER(name, meaning) CLOUD_PREFIX #name,
@@ -106,18 +139,11 @@ enum kind { NO_STAT, STATE, REASON, NUMBER, CLOUD };
 
 static enum kind classify(struct lb_str key, const struct number_row **row,
                           enum lb_cloud_counter *counter) {
-  const struct lb_str prefix = LB_STR(HEARTBEAT_PREFIX);
   if (find_cloud(key, counter)) return CLOUD;
-  if (!lb_str_starts_with(key, prefix)) return NO_STAT;
-  struct lb_str name = {key.data + prefix.len, key.len - prefix.len};
-  if (lb_str_equal(name, LB_STR("state"))) return STATE;
-  if (lb_str_equal(name, LB_STR("reason"))) return REASON;
-  for (size_t i = 0; i < LB_ARRAY_LEN(numbers); i++) {
-    if (!lb_str_equal(name, lb_str_from(numbers[i].name))) continue;
-    *row = &numbers[i];
-    return NUMBER;
-  }
-  return NO_STAT;
+  if (lb_str_equal(key, LB_STR(HEARTBEAT_PREFIX "state"))) return STATE;
+  if (lb_str_equal(key, LB_STR(HEARTBEAT_PREFIX "reason"))) return REASON;
+  *row = find_number(key, LB_STR(HEARTBEAT_PREFIX));
+  return *row != NULL ? NUMBER : NO_STAT;
 }
 
 bool lb_adbc_stats_get(struct lb_hb_stats *stats, struct lb_str key, struct lb_buf *out) {
@@ -131,19 +157,23 @@ bool lb_adbc_stats_get(struct lb_hb_stats *stats, struct lb_str key, struct lb_b
     lb_buf_appendf(out, "%" PRId64, count);
     return true;
   }
-  struct lb_hb_snapshot shot = {.state = LB_HB_NOT_ARMED};
-  if (stats != NULL) {
-    lb_hb_stats_read(stats, lb_clock_system.now_ms(lb_clock_system.ctx), &shot);
-  }
+  struct lb_hb_snapshot shot = read_now(stats);
   if (kind == STATE) {
     lb_buf_append_text(out, lb_hb_state_name(shot.state));
   } else if (kind == REASON) {
     lb_buf_append_text(out, lb_hb_reason_name(shot.reason));
   } else {
-    int64_t value;
-    memcpy(&value, (const char *)&shot + row->offset, sizeof(value));
-    lb_buf_appendf(out, "%" PRId64, value);
+    append_number(row, &shot, out);
   }
+  return true;
+}
+
+bool lb_adbc_process_get(struct lb_hb_stats *process, struct lb_str key,
+                         struct lb_buf *out) {
+  const struct number_row *row = find_of_process(key);
+  if (row == NULL) return false;
+  struct lb_hb_snapshot shot = read_now(process);
+  append_number(row, &shot, out);
   return true;
 }
 
@@ -152,7 +182,8 @@ bool lb_adbc_stats_refuse(struct lb_str key, enum lb_status *status,
   const struct number_row *row = NULL;
   enum lb_cloud_counter counter;
   bool query_id = lb_str_equal(key, LB_STR(LAKEBEAT_QUERY_ID));
-  if (!query_id && classify(key, &row, &counter) == NO_STAT) return false;
+  bool of_process = find_of_process(key) != NULL;
+  if (!query_id && !of_process && classify(key, &row, &counter) == NO_STAT) return false;
   *status = lb_error_set(err, LB_NOT_IMPLEMENTED, "option %.*s can be read, not set",
                          (int)key.len, key.data);
   return true;

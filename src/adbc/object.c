@@ -21,7 +21,10 @@ enum lb_status lb_adbc_object_init(struct lb_adbc_object *obj,
   return lb_options_create(parent, ops->scope, &obj->opts, err);
 }
 
-void lb_adbc_object_publish(struct lb_adbc_object *obj, struct lb_io *io_own) {
+void lb_adbc_object_publish(struct lb_adbc_object *obj, struct lb_io *io_own,
+                            struct lb_hb_stats *process) {
+  lb_hb_stats_retain(process);
+  obj->process = process;
   obj->io = io_own;
   atomic_store_explicit(&obj->ready, true, memory_order_release);
 }
@@ -34,6 +37,8 @@ void lb_adbc_object_reset(struct lb_adbc_object *obj) {
     obj->failure = failure->next;
     lb_free(failure);
   }
+  lb_hb_stats_release(obj->process);
+  obj->process = NULL;
   struct lb_io *io = obj->io;
   obj->io = NULL;
   lb_io_release(io);
@@ -229,6 +234,9 @@ static enum lb_status get(struct lb_adbc_object *obj, const char *name, const ch
   LB_TRY(check_key(obj, name, key, err));
   struct lb_str text = lb_str_from(key);
   if (lb_adbc_fixed_get(obj->ops->scope, text, out)) {
+    return lb_buf_check(out, "an option", err);
+  }
+  if (lb_adbc_process_get(is_ready(obj) ? obj->process : NULL, text, out)) {
     return lb_buf_check(out, "an option", err);
   }
   return obj->ops->get(obj, text, out, err);

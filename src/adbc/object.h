@@ -32,7 +32,8 @@ struct lb_adbc_object {
   const struct lb_adbc_object_ops *ops;
   struct lb_options *opts;
   /* Set before ready, and never again. */
-  struct lb_io *io; /* a use of its own */
+  struct lb_io *io;            /* a use of its own */
+  struct lb_hb_stats *process; /* of the process; retained */
   atomic_bool ready;
   /* The options that could not be set and were not set rightly since. Driver managers may
    * forget such a failure, so that Init repeats the first. NULL: none. */
@@ -45,8 +46,10 @@ enum lb_status lb_adbc_object_init(struct lb_adbc_object *obj,
                                    const struct lb_adbc_object_ops *ops,
                                    struct lb_options *parent,
                                    struct lb_error *err) LB_MUST_USE;
-/* Takes the use of io; the object counts as initialised from now on. */
-void lb_adbc_object_publish(struct lb_adbc_object *obj, struct lb_io *io_own);
+/* Takes the use of io and retains the statistics of the process; the object counts as
+ * initialised from now on. */
+void lb_adbc_object_publish(struct lb_adbc_object *obj, struct lb_io *io_own,
+                            struct lb_hb_stats *process);
 /* Options and use are given back; nothing of the object's may need the I/O thread. */
 void lb_adbc_object_reset(struct lb_adbc_object *obj);
 /* True in a process that got the object by fork(): nothing of it may be touched then but
@@ -70,6 +73,10 @@ bool lb_adbc_fixed_get(enum lb_option_scope scope, struct lb_str key, struct lb_
 /* Keys databricks.heartbeat.* that can only be read; stats NULL reads as never armed.
  * False: key is none of them. */
 bool lb_adbc_stats_get(struct lb_hb_stats *stats, struct lb_str key, struct lb_buf *out);
+/* Keys databricks.heartbeat.process.*: the sums of the whole process, the same on every
+ * object; process NULL reads as 0. False: key is none of them. */
+bool lb_adbc_process_get(struct lb_hb_stats *process, struct lb_str key,
+                         struct lb_buf *out);
 /* The same for setting: they cannot be set. */
 bool lb_adbc_stats_refuse(struct lb_str key, enum lb_status *status,
                           struct lb_error *err);

@@ -13,7 +13,7 @@
 
 struct lb_adbc_database {
   struct lb_adbc_object base;
-  struct lb_hb_stats *stats;
+  struct lb_hb_stats *stats; /* set before ready */
 };
 
 struct lb_adbc_connection {

@@ -80,7 +80,7 @@ static enum lb_status create(struct lb_adbc_connection *conn,
   }
   statement->sess = conn->sess;
   lb_io_retain(conn->base.io);
-  lb_adbc_object_publish(&statement->base, conn->base.io);
+  lb_adbc_object_publish(&statement->base, conn->base.io, conn->base.process);
   *out = statement;
   return LB_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The blocks of a database form a tree: database, connection, result. What a
+/* The blocks of a process form a tree: process, database, connection, result. What a
  * result counts is added to every block above it at once, so that a sum keeps what
  * results counted that are gone. What cannot be summed (idle time, time since contact) is
  * looked up in the blocks below when somebody asks; one mutex per tree guards the links,
@@ -114,6 +114,11 @@ void lb_hb_stats_release(struct lb_hb_stats *stats) {
     lb_free(stats);
     stats = parent;
   }
+}
+
+struct lb_hb_stats *lb_hb_stats_root(struct lb_hb_stats *stats) {
+  while (stats->parent != NULL) stats = stats->parent;
+  return stats;
 }
 
 struct lb_cloud_stats *lb_hb_stats_cloud(const struct lb_hb_stats *stats) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/os.h"
+#include "result/cloud_stats.h"
 #include "result/hb_test_support.h"
 
 static void rule_7_3_sums_go_up_the_tree(void **state) {
@@ -56,6 +57,44 @@ static void rule_7_3_sums_go_up_the_tree(void **state) {
   lb_hb_stats_release(results[2]);
   lb_hb_stats_release(results[3]);
   lb_hb_stats_release(NULL);
+}
+
+/* Databases come and go below the block of the process. */
+static void rule_7_3_the_process_keeps_what_databases_counted(void **state) {
+  (void)state;
+  struct lb_hb_stats *process;
+  LB_TEST_OK(lb_hb_stats_create(NULL, &process, NULL), NULL);
+  assert_ptr_equal(lb_hb_stats_root(process), process);
+  struct lb_hb_snapshot snap;
+  for (int i = 1; i <= 3; i++) {
+    struct lb_hb_stats *database;
+    struct lb_hb_stats *connection;
+    struct lb_hb_stats *result;
+    LB_TEST_OK(lb_hb_stats_create(process, &database, NULL), NULL);
+    LB_TEST_OK(lb_hb_stats_create(database, &connection, NULL), NULL);
+    LB_TEST_OK(lb_hb_stats_create(connection, &result, NULL), NULL);
+    assert_ptr_equal(lb_hb_stats_root(result), process);
+    lb_hb_stats_set_state(result, LB_HB_ARMED, LB_HB_NO_REASON);
+    lb_hb_stats_add(result, LB_HB_COUNT_SENT, i);
+    lb_hb_stats_late(result, 40 - i);
+    lb_hb_stats_gate_closed(result, (uint32_t)i);
+    lb_cloud_count(lb_hb_stats_cloud(result), LB_CLOUD_files, i);
+    lb_hb_stats_read(process, START_MS, &snap);
+    assert_int_equal(snap.armed, 1);
+    lb_hb_stats_read(database, START_MS, &snap);
+    assert_int_equal(snap.probes_sent, i); /* nothing of the other databases */
+    lb_hb_stats_set_state(result, LB_HB_STOPPED, LB_HB_RELEASED);
+    lb_hb_stats_release(result);
+    lb_hb_stats_release(connection);
+    lb_hb_stats_release(database);
+  }
+  lb_hb_stats_read(process, START_MS, &snap);
+  assert_int_equal(snap.armed, 0);
+  assert_int_equal(snap.probes_sent, 6);
+  assert_int_equal(snap.late_max_ms, 39);
+  assert_int_equal(snap.gates_closed, 3);
+  assert_int_equal(lb_cloud_counted(lb_hb_stats_cloud(process), LB_CLOUD_files), 6);
+  lb_hb_stats_release(process);
 }
 
 static void rule_7_3_times_of_a_sum_are_the_longest(void **state) {
@@ -202,6 +241,7 @@ static void torture(void **state) {
 }
 
 LB_TEST_MAIN(LB_TEST(rule_7_3_sums_go_up_the_tree),
+             LB_TEST(rule_7_3_the_process_keeps_what_databases_counted),
              LB_TEST(rule_7_3_times_of_a_sum_are_the_longest),
              LB_TEST(rule_4_4_verdict_is_one_piece),
              LB_TEST(rule_3_1_statistics_are_read_from_any_thread), LB_TEST(torture))

@@ -79,8 +79,8 @@ struct lb_hb_options {
 };
 extern const struct lb_hb_options lb_hb_options_default;
 
-/* Counters of one result, and in sum of one session and of one database: each block adds
- * to its parent too. Reference-counted, since a statement shows the block
+/* Counters of one result, and in sum of one connection, one database and the process:
+ * each block adds to its parent too. Reference-counted, since a statement shows the block
  * after its result has gone. Written on the I/O thread only; readers use
  * lb_hb_stats_read. */
 struct lb_hb_stats;
@@ -88,6 +88,9 @@ enum lb_status lb_hb_stats_create(struct lb_hb_stats *parent, struct lb_hb_stats
                                   struct lb_error *err) LB_MUST_USE;
 void lb_hb_stats_retain(struct lb_hb_stats *stats);
 void lb_hb_stats_release(struct lb_hb_stats *stats); /* NULL is a no-op */
+/* The block above all others of its tree (itself, without a parent); valid as long as
+ * stats. Any thread. */
+struct lb_hb_stats *lb_hb_stats_root(struct lb_hb_stats *stats);
 /* What results by cloud fetch count, in the same tree; valid as long as stats. */
 struct lb_cloud_stats *lb_hb_stats_cloud(const struct lb_hb_stats *stats);
 struct lb_hb_snapshot {

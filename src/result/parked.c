@@ -12,6 +12,7 @@ struct hb_service {
   struct lb_io_service base;
   struct lb_io *io;
   struct lb_hb_sched *sched;
+  struct lb_hb_stats *stats; /* of the process */
   struct lb_timer timer;
 };
 
@@ -213,6 +214,7 @@ static void service_destroy(struct lb_io_service *base) {
   struct hb_service *service = LB_CONTAINER_OF(base, struct hb_service, base);
   lb_timer_cancel(service->io, &service->timer);
   lb_hb_sched_destroy(service->sched);
+  lb_hb_stats_release(service->stats);
   lb_free(service);
 }
 
@@ -239,12 +241,14 @@ static enum lb_status service_get(struct lb_io *io, struct hb_service **out,
       .ctx = service,
   };
   enum lb_status status = lb_timer_set(io, &service->timer, LB_NEVER_MS, err);
+  if (status == LB_OK) status = lb_hb_stats_create(NULL, &service->stats, err);
   if (status == LB_OK) {
     status =
         lb_hb_sched_create(&ops, lb_io_random(io), lb_io_log(io), &service->sched, err);
   }
   if (status != LB_OK) {
     lb_timer_cancel(io, &service->timer);
+    lb_hb_stats_release(service->stats);
     lb_free(service);
     return status;
   }
@@ -252,6 +256,31 @@ static enum lb_status service_get(struct lb_io *io, struct hb_service **out,
   lb_hb_sched_suspended(service->sched, lb_io_now_ms(io), lb_io_suspended_ms(io));
   *out = service;
   return LB_OK;
+}
+
+struct stats_step {
+  struct lb_io_task task;
+  struct lb_hb_stats *stats; /* retained */
+  enum lb_status status;
+  struct lb_error *err;
+};
+
+static void find_stats(struct lb_io_task *task, struct lb_io *io) {
+  struct stats_step *step = LB_CONTAINER_OF(task, struct stats_step, task);
+  struct hb_service *service;
+  step->status = service_get(io, &service, step->err);
+  if (step->status != LB_OK) return;
+  lb_hb_stats_retain(service->stats);
+  step->stats = service->stats;
+}
+
+enum lb_status lb_parked_process_stats(struct lb_io *io, struct lb_hb_stats **out,
+                                       struct lb_error *err) {
+  struct stats_step step = {.task.run = find_stats, .err = err};
+  lb_list_init(&step.task.node);
+  lb_io_run(io, &step.task);
+  if (step.status == LB_OK) *out = step.stats;
+  return step.status;
 }
 
 /* What the operation tells. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A result's heartbeat in the real world: the state machine of heartbeat.h wired to
  * operations and requests. Everything here runs on the I/O thread. The scheduler is
- * one per process; it is made with the first heartbeat and goes with the I/O thread.
+ * one per process; it is made with the first database and goes with the I/O thread.
  *
  * A struct lb_parked is embedded in a result. The scheduler points to it without
  * holding the result; only a probe in flight does (retain/release), so that a result
@@ -11,6 +11,11 @@
 
 #include "result/heartbeat.h"
 #include "session/operation.h"
+
+/* The sums of all that this I/O thread has looked after; retained for the caller, who
+ * makes the blocks of databases below it. Any thread but the I/O thread. */
+enum lb_status lb_parked_process_stats(struct lb_io *io, struct lb_hb_stats **out,
+                                       struct lb_error *err) LB_MUST_USE;
 
 struct lb_parked {
   struct lb_hb *hb;         /* NULL: not armed */

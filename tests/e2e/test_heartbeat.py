@@ -647,6 +647,56 @@ def test_rule_7_3_sums_of_connection_and_database(w: Warehouse) -> None:
                 read.close()
 
 
+SUMMED = (
+    "armed", "probes_sent", "probes_succeeded", "probes_failed", "probes_dropped", "postponed",
+    "bytes", "late_max_ms", "gates_closed",
+)  # fmt: skip
+
+
+def of_process(handle, name: str) -> int:
+    return handle.get_option_int(f"databricks.heartbeat.process.{name}")
+
+
+def test_rule_7_3_sums_of_the_process(w: Warehouse) -> None:
+    def sums(handle) -> dict[str, int]:
+        return {name: handle.get_option_int(f"databricks.heartbeat.{name}") for name in SUMMED}
+
+    with database(w, PAGED, heartbeat(1)) as kept:
+        before = {name: of_process(kept, name) for name in SUMMED}
+        with AdbcConnection(kept) as first:
+            with database(w, PAGED, heartbeat(1)) as gone:
+                with AdbcConnection(gone) as second:
+                    reads = [run(first, SIXTY), run(first, SIXTY), run(second, SIXTY)]
+                    for read in reads:
+                        read.rows(1)
+                    for handle in (first, second, kept, gone, reads[0].stmt):
+                        assert of_process(handle, "armed") == before["armed"] + 3
+                    for read in reads:
+                        w.wait("probe", 2, operation=read.query_id)
+                    for read in reads:
+                        read.release_stream()
+                    until("none", lambda: of_process(kept, "armed") == before["armed"])
+                    for read in reads:
+                        read.close()
+                both = [sums(kept), sums(gone)]
+            assert both[1]["probes_sent"] >= 2
+            with AdbcStatement(first) as unused:  # without a result of its own
+                for handle in (kept, first, unused):
+                    for name in SUMMED:
+                        seen = of_process(handle, name)
+                        if name == "late_max_ms":
+                            assert seen == max(before[name], *(each[name] for each in both))
+                        else:
+                            assert seen == before[name] + sum(each[name] for each in both), name
+            for name in ("state", "reason", "oldest_idle_ms", "since_contact_ms"):
+                error = fails(2, kept.get_option, f"databricks.heartbeat.process.{name}")
+                assert error.status_code == AdbcStatusCode.NOT_FOUND
+            sent = {"databricks.heartbeat.process.probes_sent": "0"}
+            error = fails(2, lambda: kept.set_options(**sent))
+            assert error.status_code == AdbcStatusCode.NOT_IMPLEMENTED
+            assert "can be read, not set" in str(error)
+
+
 LOGGED = TARGET + """
 from warehouse.testing import Control
 control = Control(sys.argv[3])

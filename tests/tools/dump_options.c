@@ -164,6 +164,11 @@ static const char tail[] =
     "|\n"
     "| `databricks.heartbeat.gates_closed` | how often heartbeats to a host had to pause "
     "|\n"
+    "| `databricks.heartbeat.process.<counter>` | the sum over all databases of the "
+    "process, released ones included, as long as something of the driver is open; "
+    "`<counter>` is `armed`, `probes_sent`, `probes_succeeded`, `probes_failed`, "
+    "`probes_dropped`, `postponed`, `bytes`, `late_max_ms` (the largest) or "
+    "`gates_closed`; the same on every object |\n"
 #define LB_CLOUD_COUNTER(name, meaning) \
   "| `databricks.cloudfetch." #name "` | " meaning " |\n"
     LB_CLOUD_COUNTERS(LB_CLOUD_COUNTER)
