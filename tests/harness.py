@@ -152,11 +152,16 @@ class Read:
         if self._left:
             found, self._left = self._left, []
             return found
+        # The manager's reader asks the driver what an end of data means, and the manager has
+        # freed what it knows of the driver once the database is closed.
         try:
-            return self.reader.read_next_batch().column(0).to_pylist()
+            return self.reader._reader.read_next_batch().column(0).to_pylist()
         except StopIteration:
             self.over = True
             return []
+        except Exception as error:
+            self.reader._helper.check_error(error)
+            raise
 
     def rows(self, count: int) -> list[Any]:
         """So many values of the first column, fewer only at the end."""
