@@ -30,7 +30,7 @@ struct scanner {
   int32_t cap;
   int32_t depth; /* of parentheses */
   bool first_seen;
-  bool inserts; /* INSERT outside of parentheses */
+  bool writes; /* INSERT, UPDATE, DELETE or MERGE outside of parentheses */
   struct lb_str first;
   enum token last;
   struct lb_str last_text;
@@ -90,6 +90,13 @@ static bool skip_dollars(struct scanner *s) {
   return true;
 }
 
+static bool is_one_of(struct lb_str word, const char *const *words, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (lb_str_equal_nocase(word, lb_str_from(words[i]))) return true;
+  }
+  return false;
+}
+
 static enum token take_word(struct scanner *s) {
   const char *begin = s->at;
   while (s->at < s->end && is_word(*s->at)) s->at++;
@@ -98,18 +105,12 @@ static enum token take_word(struct scanner *s) {
     s->first_seen = true;
     s->first = word;
   }
-  if (s->depth == 0 && lb_str_equal_nocase(word, LB_STR("INSERT"))) s->inserts = true;
+  static const char *const writing[] = {"INSERT", "UPDATE", "DELETE", "MERGE"};
+  if (s->depth == 0 && is_one_of(word, writing, LB_ARRAY_LEN(writing))) s->writes = true;
   bool raw = word.len == 1 && (*begin == 'r' || *begin == 'R') && s->at < s->end &&
              (*s->at == '\'' || *s->at == '"');
   if (raw) skip_quoted(s, false);
   return raw ? TEXT : WORD;
-}
-
-static bool is_one_of(struct lb_str word, const char *const *words, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    if (lb_str_equal_nocase(word, lb_str_from(words[i]))) return true;
-  }
-  return false;
 }
 
 /* Words that make a literal of the text behind them. */
@@ -266,10 +267,10 @@ static enum lb_status step(struct scanner *s, struct lb_sql_scan *out, enum toke
 
 static bool is_relation(const struct scanner *s) {
   static const char *const always[] = {"SELECT", "VALUES", "TABLE"};
-  static const char *const unless_it_inserts[] = {"WITH", "FROM"};
+  static const char *const unless_it_writes[] = {"WITH", "FROM"};
   return is_one_of(s->first, always, LB_ARRAY_LEN(always)) ||
-         (!s->inserts &&
-          is_one_of(s->first, unless_it_inserts, LB_ARRAY_LEN(unless_it_inserts)));
+         (!s->writes &&
+          is_one_of(s->first, unless_it_writes, LB_ARRAY_LEN(unless_it_writes)));
 }
 
 static bool reads_only(const struct scanner *s) {

@@ -26,9 +26,11 @@ struct lb_sql_scan {
   struct lb_sql_marker *markers; /* in the order of the text */
   int32_t count;
   bool named;    /* the markers are `:name`, not `?` */
-  bool is_query; /* it only reads: SELECT, WITH without INSERT, VALUES, SHOW, ... */
+  bool is_query; /* it only reads: SELECT, VALUES, SHOW, ...; WITH and FROM when no
+                    word as INSERT, UPDATE, DELETE, MERGE stands outside of
+                    parentheses (a column of that name counts, too) */
   /* It can stand in parentheses behind FROM: SELECT, WITH, VALUES, TABLE or FROM, without
-   * INSERT. */
+   * such a word. */
   bool is_relation;
   /* The text without white space, comments and semicolons around it; a view on it. */
   struct lb_str body;

@@ -105,6 +105,12 @@ static void test_queries(void **state) {
   assert_true(is_query("VALUES (?)"));
   assert_false(is_query("WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a"));
   assert_false(is_query("FROM a INSERT INTO b SELECT *"));
+  assert_false(is_query("WITH a AS (SELECT 1) MERGE INTO t USING a ON a.x = t.x WHEN "
+                        "MATCHED THEN UPDATE SET *"));
+  assert_false(
+      is_query("WITH a AS (SELECT 1) DELETE FROM t WHERE x IN (SELECT * FROM a)"));
+  assert_false(is_query("with a as (select 1) update t set x = 1"));
+  assert_true(is_query("WITH a AS (SELECT update, merge FROM b) SELECT (delete) FROM a"));
   assert_false(is_query("INSERT INTO t SELECT ?"));
   assert_false(is_query("MERGE INTO t USING s"));
   assert_false(is_query(""));
