@@ -225,6 +225,7 @@ static void destroy(struct lb_endpoint *endpoint) {
   lb_free(endpoint->store_proxy);
   lb_free(endpoint->store_ca_file);
   lb_free(endpoint->host);
+  if (endpoint->url != NULL) lb_wipe(endpoint->url, strlen(endpoint->url)); /* signed */
   lb_free(endpoint->url);
   lb_free(endpoint);
 }

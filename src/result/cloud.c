@@ -37,7 +37,8 @@ static void tell_io(struct lb_cloud *cloud) {
 static void last_on_io(struct lb_io_task *task, struct lb_io *io) {
   struct lb_cloud *cloud = LB_CONTAINER_OF(task, struct lb_cloud, last_task);
   cloud->owned.last = true;
-  cloud->owned.holds_owner = true;
+  cloud->owned.holds_owner = !cloud->owned.closed;
+  if (cloud->owned.closed) cloud->owner.drop(cloud->owner.ctx);
   lb_cloud_pump(cloud, io);
   lb_cloud_release(cloud);
 }

@@ -220,7 +220,11 @@ enum lb_status lb_cloud_strand_end(struct lb_cloud_strand *strand, struct lb_err
 static void told_on_io(struct lb_io_task *task, struct lb_io *io) {
   struct lb_cloud_strand *strand =
       LB_CONTAINER_OF(task, struct lb_cloud_strand, told_task);
-  lb_cloud_decoded(strand->file, io);
+  struct lb_cloud_file *file = strand->file;
+  lb_mutex_lock(&file->cloud->synced.mu);
+  bool counts = file->synced.strand == strand;
+  lb_mutex_unlock(&file->cloud->synced.mu);
+  if (counts) lb_cloud_decoded(file, io);
   lb_cloud_strand_release(strand);
 }
 
@@ -228,10 +232,16 @@ static void told_on_io(struct lb_io_task *task, struct lb_io *io) {
 static void finish(struct lb_cloud_strand *strand, const struct lb_error *err) {
   struct lb_cloud_file *file = strand->file;
   struct lb_cloud *cloud = file->cloud;
+  struct lb_error wrong = LB_ERROR_INIT;
   strand->finished = true;
   drop_stream(strand);
   lb_mutex_lock(&cloud->synced.mu);
   bool counts = file->synced.strand == strand;
+  if (counts && !err && file->synced.decoded_rows != file->rows) {
+    lb_error_set(&wrong, LB_INVALID_DATA, "%lld rows came of it in place of %lld",
+                 (long long)file->synced.decoded_rows, (long long)file->rows);
+    err = &wrong;
+  }
   if (counts && err) lb_error_copy(&file->synced.spoilt, err);
   if (counts && !err) file->synced.complete = true;
   if (counts && !err && cloud->synced.waiting) lb_cond_signal(&cloud->synced.cond);

@@ -14,9 +14,9 @@
  *     a new link, three times a file; what passes (408, 429, 5xx, a connection that
  *     breaks) is repeated TRIES_MOST times with pauses, by Retry-After where the store
  *     says so.
- *  6. A repetition goes on where the last attempt ended, when the store gave an ETag and
- *     gives parts; else from the beginning, with a strand of its own that leaves out the
- *     rows that are there.
+ *  6. A repetition goes on where the last attempt ended, when the store gave a strong ETag
+ *     and gives parts; else from the beginning, with a strand of its own that leaves out
+ *     the rows that are there.
  *  7. A body that cannot be decoded is fetched anew, REDONE_MOST times.
  *  8. A file whose length or ETag is another than before, when rows of it have been
  *     decoded or its link was renewed, is another file: an error. */
@@ -30,6 +30,7 @@
 #define PARALLEL_MOST 16
 /* A body may be twice as long as its link states and so much more, since files of a cache
  * hold more rows. */
+#define LENGTH_MOST_BYTES (INT64_C(1) << 50)
 #define SURPLUS_BYTES (64ll * 1024 * 1024)
 
 static void attempt_done(struct lb_request *req, struct lb_io *io);
@@ -68,22 +69,25 @@ static int64_t decoded_rows(struct lb_cloud_file *file) {
   return rows;
 }
 
+/* The former one adds nothing any more, and what it has found does not count. */
 static void set_strand(struct lb_cloud_file *file, struct lb_cloud_strand *strand) {
   lb_mutex_lock(&file->cloud->synced.mu);
   struct lb_cloud_strand *old = file->synced.strand;
   file->synced.strand = strand;
+  lb_error_reset(&file->synced.spoilt);
   lb_mutex_unlock(&file->cloud->synced.mu);
+  file->owned.strand = strand;
   lb_cloud_strand_release(old);
 }
 
-/* Step 6: from the beginning. */
+/* Step 6: from the beginning. The new strand leaves out the rows that are there, so none
+ * may come from the former one once they have been counted. */
 static enum lb_status begin_body(struct lb_cloud_file *file, struct lb_error *err) {
   struct lb_cloud_strand *strand;
+  set_strand(file, NULL);
   LB_TRY(lb_cloud_strand_create(file, &strand, err));
   set_strand(file, strand);
-  file->owned.strand = strand;
   file->owned.received = 0;
-  file->owned.discard = 0;
   return LB_OK;
 }
 
@@ -106,6 +110,7 @@ static enum lb_status begin_reply(struct lb_cloud_file *file, struct lb_request 
   const struct lb_reply_headers *headers = &req->headers;
   int64_t length = headers->content_length;
   bool part = req->http_status == 206;
+  file->owned.discard = 0;
   if (part && headers->content_range_start != file->owned.received) {
     file->owned.ranges = false;
     return lb_error_set(err, LB_PROTOCOL,
@@ -114,11 +119,13 @@ static enum lb_status begin_reply(struct lb_cloud_file *file, struct lb_request 
                         (long long)headers->content_range_start,
                         (long long)file->owned.received);
   }
+  if (length > LENGTH_MOST_BYTES) length = LENGTH_MOST_BYTES; /* no body is so long */
   if (part && length >= 0) length += file->owned.received;
   bool same_tag = strcmp(headers->etag, file->owned.etag) == 0;
   bool same_length = file->owned.length < 0 || length < 0 || length == file->owned.length;
   bool known = file->owned.etag[0] != '\0' || file->owned.length >= 0;
   if (known && (!same_tag || !same_length)) {
+    set_strand(file, NULL); /* no row more of the former file */
     if (is_settled(file)) return changed(file, same_tag ? "length" : "ETag", err);
     if (part) return changed(file, "length", err);
     file->owned.received = 0;
@@ -127,7 +134,7 @@ static enum lb_status begin_reply(struct lb_cloud_file *file, struct lb_request 
   lb_str_copy(file->owned.etag, sizeof file->owned.etag, lb_str_from(headers->etag));
   file->owned.ranges = headers->accept_ranges_bytes || part;
   recharge(file);
-  if (part) return LB_OK;
+  if (part && file->owned.received > 0) return LB_OK;
   if (!file->owned.strand || (file->owned.received > 0 && !same_tag) ||
       file->owned.received == 0) {
     LB_TRY(begin_body(file, err));
@@ -181,6 +188,11 @@ static size_t fill_lines(struct lb_cloud_file *file) {
   return count;
 }
 
+/* If-Match never matches a weak tag. */
+static bool is_strong(const char *etag) {
+  return etag[0] != '\0' && !lb_str_starts_with_nocase(lb_str_from(etag), LB_STR("W/"));
+}
+
 static enum lb_status send(struct lb_cloud_file *file, struct lb_io *io,
                            struct lb_error *err) {
   struct lb_cloud *cloud = file->cloud;
@@ -189,8 +201,8 @@ static enum lb_status send(struct lb_cloud_file *file, struct lb_io *io,
     LB_TRY(lb_storage_endpoint(sess, "cloud fetch", file->owned.link.url,
                                &file->owned.endpoint, err));
   }
-  bool resume = file->owned.received > 0 && file->owned.ranges &&
-                file->owned.etag[0] != '\0' && !file->owned.undecodable;
+  bool resume = file->owned.received > 0 && file->owned.ranges && file->owned.strand &&
+                is_strong(file->owned.etag) && !file->owned.undecodable;
   if (!resume) file->owned.received = 0;
   lb_cloud_count(cloud->stats, LB_CLOUD_resumed_bytes, file->owned.received);
   struct lb_request *req;
@@ -248,7 +260,6 @@ void lb_cloud_download_stop(struct lb_cloud_file *file, struct lb_io *io) {
   lb_timer_cancel(io, &file->owned.timer);
   if (file->owned.req) lb_request_cancel(io, file->owned.req);
   leave_place(file);
-  file->owned.strand = NULL;
   set_strand(file, NULL);
 }
 

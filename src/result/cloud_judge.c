@@ -5,7 +5,9 @@
  * 3. 400, 401, 403, 404, 410: stores refuse an expired link in each of these ways, so
  *    another link is asked for, RENEWALS_MOST times a file. It may also be a firewall or
  *    a file that is gone, which is why it ends.
- * 4. 412, 416: the place to go on from is not understood; from the beginning.
+ * 4. 416: there is nothing at the place to go on from; from the beginning, where length
+ *    and ETag tell another file. 412: it is another file; from the beginning too, unless
+ *    rows of the former one are out.
  * 5. 408, 429, 5xx, a connection that broke, silence, fewer bytes than announced: again,
  *    TRIES_MOST times, after Retry-After (at most RETRY_AFTER_MOST_MS) or a pause that
  *    doubles from PAUSE_FIRST_MS to PAUSE_MOST_MS, with a random part.
@@ -53,8 +55,9 @@ static struct lb_cloud_verdict judge_http(const struct lb_cloud_facts *facts,
     case 410:
       return (struct lb_cloud_verdict){
           facts->renewals < RENEWALS_MOST ? LB_CLOUD_RENEW : LB_CLOUD_FAIL, 0};
-    case 412:
     case 416:
+      return redo(facts);
+    case 412:
       return facts->settled ? (struct lb_cloud_verdict){LB_CLOUD_FAIL, 0} : redo(facts);
     case 408:
     case 429:

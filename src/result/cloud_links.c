@@ -21,6 +21,8 @@
 /* A page of links: a signed URL has one or two thousand bytes. */
 #define RENEWAL_REPLY_BYTES (64u * 1024u * 1024u)
 #define RENEWAL_ARENA_BYTES (64u * 1024u * 1024u)
+/* What a link states beyond this is not believed: it is for the budget alone. */
+#define RAW_MOST_BYTES (INT64_C(1) << 40)
 #define URL_MOST_BYTES (64u * 1024u)
 
 void lb_link_reset(struct lb_link *link) {
@@ -78,7 +80,7 @@ static enum lb_status copy_link(const struct lb_t_spark_arrow_result_link *from,
   struct lb_link link = {
       .first_row = from->start_row_offset.v,
       .rows = from->row_count.v,
-      .raw_bytes = LB_MAX(from->bytes_num.v, 0),
+      .raw_bytes = LB_MIN(LB_MAX(from->bytes_num.v, 0), RAW_MOST_BYTES),
       .old_ms = old_from(&from->expiry_time, server_ms, now_ms),
   };
   if (from->file_link.len == 0 || from->file_link.len > URL_MOST_BYTES) {
@@ -155,6 +157,7 @@ enum lb_status lb_cloud_link_rows(const struct lb_t_row_set *row_set, int64_t fi
 static void added_on_io(struct lb_io_task *task, struct lb_io *io) {
   struct lb_cloud_file *file = LB_CONTAINER_OF(task, struct lb_cloud_file, added_task);
   struct lb_cloud *cloud = file->cloud;
+  cloud->op->owned.gave_links = true;
   if (cloud->owned.closed) {
     lb_cloud_file_release(file);
     return;

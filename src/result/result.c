@@ -466,6 +466,8 @@ static enum lb_status read_next(struct lb_result *res, struct ArrowArray *out,
       return LB_OK;
     }
     if (!res->server_has_more) {
+      /* Somebody else may have taken away what was still to come. */
+      LB_TRY(check_ended(res, err));
       res->ended = true;
       post_end(res, LB_HB_END_OF_RESULTS);
       return LB_OK;
@@ -544,7 +546,9 @@ enum lb_status lb_result_next(struct lb_result *res, struct ArrowArray *out,
   tell_news(res);
   if (!res->ended) {
     enum lb_status status = read_next(res, &array, err);
-    if (status != LB_OK && res->rerun && lb_cloud_unreachable(res->cloud)) {
+    bool store = status != LB_OK && status != LB_TIMEOUT && status != LB_CANCELLED &&
+                 status != LB_OUT_OF_MEMORY;
+    if (store && res->rerun && lb_cloud_unreachable(res->cloud)) {
       status = execute_again(res, err);
       if (status == LB_OK) return lb_result_next(atomic_load(&res->again), out, err);
     }

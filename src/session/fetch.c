@@ -33,7 +33,8 @@ static void fetch_answered(struct lb_request *req, struct lb_io *io) {
     lb_op_confirmed(op, LB_RPC_FETCH, req->sent_ms, now_ms);
     const struct lb_server_facts *facts = lb_server_facts(lb_session_kind(op->sess));
     const struct lb_op_watch *watch = &op->owned.watch;
-    bool local = head.last_page && !head.has_links;
+    if (head.has_links) op->owned.gave_links = true;
+    bool local = head.last_page && !op->owned.gave_links;
     if (local && facts->reliable_has_more && watch->all_local) {
       watch->all_local(watch->ctx, now_ms);
     }

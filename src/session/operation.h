@@ -32,6 +32,7 @@ struct lb_op {
   struct {                    /* I/O thread only */
     struct lb_op_watch watch; /* no confirmed: nobody watches */
     bool gone;                /* closed by the server, or our close was sent */
+    bool gave_links;          /* rows are in files whose links may need renewal */
     bool cancel_sent;
     bool cancel_unanswered;
     bool close_wanted;     /* as soon as the cancel is answered */
