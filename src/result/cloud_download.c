@@ -14,9 +14,9 @@
  *     a new link, three times a file; what passes (408, 429, 5xx, a connection that
  *     breaks) is repeated TRIES_MOST times with pauses, by Retry-After where the store
  *     says so.
- *  6. A repetition goes on where the last attempt ended, when the store gave a strong ETag
- *     and gives parts; else from the beginning, with a strand of its own that leaves out
- *     the rows that are there.
+ *  6. A repetition goes on where the last attempt ended, when the store gave an ETag that
+ *     is not weak, and gives parts; else from the beginning, with a strand of its own
+ *     that leaves out the rows that are there.
  *  7. A body that cannot be decoded is fetched anew, REDONE_MOST times.
  *  8. A file whose length or ETag is another than before, when rows of it have been
  *     decoded or its link was renewed, is another file: an error. */
