@@ -147,8 +147,17 @@ static struct lb_cloud_file *file_of(struct lb_sink *sink) {
   return LB_CONTAINER_OF(sink, struct lb_cloud_file, sink);
 }
 
+/* A cancelled request ends in the loop's next round: its bytes may still come in this
+ * one, when the file has no strand any more. */
+static bool is_over(const struct lb_cloud_file *file, struct lb_error *err) {
+  if (file->owned.state == LB_FILE_DOWNLOADING) return false;
+  (void)lb_error_set(err, LB_CANCELLED, "cloud fetch was cancelled");
+  return true;
+}
+
 static bool on_begin(struct lb_sink *sink, struct lb_request *req) {
-  return begin_reply(file_of(sink), req, &req->err) == LB_OK;
+  struct lb_cloud_file *file = file_of(sink);
+  return !is_over(file, &req->err) && begin_reply(file, req, &req->err) == LB_OK;
 }
 
 static enum lb_status take_bytes(struct lb_cloud_file *file, const uint8_t *data,
@@ -167,7 +176,8 @@ static enum lb_status take_bytes(struct lb_cloud_file *file, const uint8_t *data
 
 static bool on_data(struct lb_sink *sink, const uint8_t *data, size_t len) {
   struct lb_cloud_file *file = file_of(sink);
-  return take_bytes(file, data, len, &file->owned.req->err) == LB_OK;
+  struct lb_error *err = &file->owned.req->err;
+  return !is_over(file, err) && take_bytes(file, data, len, err) == LB_OK;
 }
 
 /* Attempts. */

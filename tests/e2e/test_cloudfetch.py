@@ -408,6 +408,20 @@ def test_an_early_end(w: Warehouse, stage: str, way: str) -> None:
     until("the operation ends", lambda: not w.operations(open_only=True))
 
 
+def test_cancel_while_bytes_come(w: Warehouse) -> None:
+    """What arrives after the cancel, in the same round of the loop, has nowhere to go."""
+    large = "SELECT id, id * 7 AS a, CAST(id AS DOUBLE) / 3 AS b FROM range(0, 2000000, 1, 1)"
+    with nothing_left(), connected(w, DEADLINES) as conn:
+        for n in range(100):
+            read, sent = run(conn, large), w.stats()["storage"]["bytes_out"]
+            task = Task(rows, read)
+            until("bytes come", lambda: w.stats()["storage"]["bytes_out"] > sent)
+            time.sleep(n % 8 / 1000)  # not always at the same byte
+            read.stmt.cancel()
+            task.ended(5)
+            read.close()
+
+
 # --- many ------------------------------------------------------------------------------------
 
 
