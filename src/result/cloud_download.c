@@ -30,7 +30,7 @@
 #define PARALLEL_MOST 16
 /* A body may be twice as long as its link states and so much more, since files of a cache
  * hold more rows. */
-#define LENGTH_MOST_BYTES (INT64_C(1) << 50)
+#define LENGTH_MOST_BYTES (INT64_C(1) << 50) /* no body is so long */
 #define SURPLUS_BYTES (64ll * 1024 * 1024)
 
 static void attempt_done(struct lb_request *req, struct lb_io *io);
@@ -91,7 +91,6 @@ static enum lb_status begin_body(struct lb_cloud_file *file, struct lb_error *er
   return LB_OK;
 }
 
-/* Step 8. */
 static enum lb_status changed(struct lb_cloud_file *file, const char *what,
                               struct lb_error *err) {
   file->owned.changed = true;
@@ -105,31 +104,40 @@ static bool is_settled(struct lb_cloud_file *file) {
   return file->owned.renewed || decoded_rows(file) > 0;
 }
 
+/* Step 8. same_tag: the ETag is that of the attempts before. */
+static enum lb_status check_same_file(struct lb_cloud_file *file, int64_t length,
+                                      bool same_tag, bool part, struct lb_error *err) {
+  bool same_length = file->owned.length < 0 || length < 0 || length == file->owned.length;
+  bool known = file->owned.etag[0] != '\0' || file->owned.length >= 0;
+  if (!known || (same_tag && same_length)) return LB_OK;
+  set_strand(file, NULL); /* no row more of the former file */
+  if (is_settled(file)) return changed(file, same_tag ? "length" : "ETag", err);
+  if (part) return changed(file, "length", err);
+  file->owned.received = 0;
+  return LB_OK;
+}
+
+static enum lb_status check_part(struct lb_cloud_file *file,
+                                 const struct lb_reply_headers *headers,
+                                 struct lb_error *err) {
+  if (headers->content_range_start == file->owned.received) return LB_OK;
+  file->owned.ranges = false;
+  return lb_error_set(
+      err, LB_PROTOCOL,
+      "the store sent bytes from %lld where those from %lld were asked for",
+      (long long)headers->content_range_start, (long long)file->owned.received);
+}
+
 static enum lb_status begin_reply(struct lb_cloud_file *file, struct lb_request *req,
                                   struct lb_error *err) {
   const struct lb_reply_headers *headers = &req->headers;
-  int64_t length = headers->content_length;
   bool part = req->http_status == 206;
   file->owned.discard = 0;
-  if (part && headers->content_range_start != file->owned.received) {
-    file->owned.ranges = false;
-    return lb_error_set(err, LB_PROTOCOL,
-                        "the store sent bytes from %lld where those from %lld were asked "
-                        "for",
-                        (long long)headers->content_range_start,
-                        (long long)file->owned.received);
-  }
-  if (length > LENGTH_MOST_BYTES) length = LENGTH_MOST_BYTES; /* no body is so long */
+  if (part) LB_TRY(check_part(file, headers, err));
+  int64_t length = LB_MIN(headers->content_length, LENGTH_MOST_BYTES);
   if (part && length >= 0) length += file->owned.received;
   bool same_tag = strcmp(headers->etag, file->owned.etag) == 0;
-  bool same_length = file->owned.length < 0 || length < 0 || length == file->owned.length;
-  bool known = file->owned.etag[0] != '\0' || file->owned.length >= 0;
-  if (known && (!same_tag || !same_length)) {
-    set_strand(file, NULL); /* no row more of the former file */
-    if (is_settled(file)) return changed(file, same_tag ? "length" : "ETag", err);
-    if (part) return changed(file, "length", err);
-    file->owned.received = 0;
-  }
+  LB_TRY(check_same_file(file, length, same_tag, part, err));
   if (length >= 0) file->owned.length = length;
   lb_str_copy(file->owned.etag, sizeof file->owned.etag, lb_str_from(headers->etag));
   file->owned.ranges = headers->accept_ranges_bytes || part;
