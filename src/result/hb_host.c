@@ -20,9 +20,8 @@
  *     than the window within which the server may still have the result; the counter
  *     alone decides where the user has set it.
  *  7. Retry-After: nothing is sent to the host before (rule 4), canaries included.
- *  8. Pacing (rule 8.4): at most `limit` probes are in flight, twice what the due rate
- *     and the measured latency keep in flight by themselves. The rest waits, first
- *     come, first served.
+ *  8. Pacing (rule 8.4): at most as many probes are in flight as hb_pace.c says. The rest
+ *     waits, first come, first served.
  *  9. A 401 asks for a newer token, once for all who need it; then they probe again. A
  *     probe that was sent before the last renewal just probes again.
  *
@@ -33,12 +32,10 @@
  *  CANARY_MAX_MS       30 s: 40 canaries in the shortest known limit (20 min), yet a host
  *                      that comes back is noticed early enough for every result.
  *  RETRY_AFTER_MAX_MS  25 min, the eviction window: after that there is nothing left to
- * be polite for, and one probe tells whether the results still are. RESUME_GRACE_MS 30 s:
- * what a network needs to come up after a wake-up. LIMIT_MIN           16: below, a
- * single slow answer would delay everybody. LIMIT_MAX           512: the share of
- * connections that probes have. LATENCY_WEIGHT      8: an answer weighs one eighth; some
- * ten answers turn the estimate. LATE_QUIET_MS       one warning of lateness a minute:
- * all results of a host are late at the same time. */
+ *                      be polite for, and one probe tells whether the results still are.
+ *  RESUME_GRACE_MS     30 s: what a network needs to come up after a wake-up.
+ *  LATE_QUIET_MS       one warning of lateness a minute: all results of a host are late
+ *                      at the same time. */
 #include <inttypes.h>
 
 #include "base/str.h"
@@ -49,10 +46,6 @@
 #define CANARY_MAX_MS 30000
 #define RETRY_AFTER_MAX_MS (INT64_C(25) * 60 * 1000)
 #define RESUME_GRACE_MS 30000
-#define LIMIT_MIN 16
-#define LIMIT_MAX 512
-#define LATENCY_WEIGHT 8
-#define LATENCY_UNIT 16
 #define LATE_QUIET_MS 60000
 /* Rates are kept as probes per so many ms: integers, so that what was added is taken away
  * exactly. */
@@ -76,8 +69,7 @@ static void init(struct lb_hb_host *host, struct lb_hb_sched *sched, const char 
   lb_list_init(&host->members);
   lb_list_init(&host->waiting);
   lb_list_init(&host->token);
-  host->latency_16 = -1;
-  host->limit = LIMIT_MIN;
+  lb_hb_pace_init(&host->pace);
   host->opened_ms = INT64_MIN;
   host->hold_until_ms = INT64_MIN;
   host->token_ms = INT64_MIN;
@@ -104,7 +96,7 @@ enum lb_status lb_hb_host_get(struct lb_hb_sched *sched, const char *key,
   }
   lb_list_push_back(&sched->hosts, &host->node);
   sched->host_count++;
-  sched->ops.probe_limit(host, host->limit, sched->ops.ctx);
+  sched->ops.probe_limit(host, host->pace.limit, sched->ops.ctx);
   *out = host;
   return LB_OK;
 }
@@ -119,7 +111,7 @@ int32_t lb_hb_sched_probe_limit(const struct lb_hb_sched *sched, struct lb_str n
   int32_t sum = 0;
   LB_LIST_FOR_EACH_SAFE(node, next, &sched->hosts) {
     const struct lb_hb_host *host = LB_CONTAINER_OF(node, struct lb_hb_host, node);
-    if (is_gate_of(host, name)) sum = LB_MIN(sum + host->limit, LIMIT_MAX);
+    if (is_gate_of(host, name)) sum = LB_MIN(sum + host->pace.limit, LB_HB_LIMIT_MAX);
   }
   return sum;
 }
@@ -129,36 +121,34 @@ const char *lb_hb_host_key(const struct lb_hb_host *host) { return host->key; }
 /* --- pacing
  * --------------------------------------------------------------------------------- */
 
-static void update_limit(struct lb_hb_host *host) {
-  int64_t limit = LIMIT_MIN;
-  if (host->latency_16 > 0) {
-    int64_t rate_per_s = host->rate / (RATE_UNIT_MS / 1000);
-    limit = 2 * rate_per_s * host->latency_16 / (1000 * LATENCY_UNIT);
-    limit = LB_MIN(LB_MAX(limit, LIMIT_MIN), LIMIT_MAX);
-  }
-  if (limit == host->limit) return;
-  host->limit = (int32_t)limit;
-  host->sched->ops.probe_limit(host, host->limit, host->sched->ops.ctx);
+static int64_t rate_per_s(const struct lb_hb_host *host) {
+  return host->rate / (RATE_UNIT_MS / 1000);
+}
+
+static void tell_limit(struct lb_hb_host *host, int32_t before) {
+  if (host->pace.limit == before) return;
+  host->sched->ops.probe_limit(host, host->pace.limit, host->sched->ops.ctx);
 }
 
 void lb_hb_host_join(struct lb_hb_host *host, struct lb_hb *hb) {
   lb_list_push_back(&host->members, &hb->member);
   host->member_count++;
   host->rate += RATE_UNIT_MS / hb->interval_ms;
-  update_limit(host);
 }
 
 void lb_hb_host_leave(struct lb_hb_host *host, struct lb_hb *hb) {
   lb_list_remove(&hb->member);
   host->member_count--;
   host->rate -= RATE_UNIT_MS / hb->interval_ms;
-  update_limit(host);
+  int32_t before = host->pace.limit;
+  lb_hb_pace_lower(&host->pace, rate_per_s(host));
+  tell_limit(host, before);
 }
 
 bool lb_hb_host_may_send(const struct lb_hb_host *host, int64_t now_ms) {
   if (host->hold_until_ms > now_ms) return false;
   if (host->closed) return !host->canary_out && host->canary_ms <= now_ms;
-  return host->in_flight < host->limit;
+  return host->in_flight < host->pace.limit;
 }
 
 /* The host's timer stands only for what no answer will bring: the next canary and the end
@@ -225,7 +215,7 @@ void lb_hb_host_late(struct lb_hb_host *host, const struct lb_hb *hb, int64_t no
          "%" PRId64 " results, %" PRId64 " wait, %" PRId32 " of at most %" PRId32
          " probes in flight",
          host->key, now_ms - from_ms, hb->query_id, host->member_count,
-         host->waiting_count, host->in_flight, host->limit);
+         host->waiting_count, host->in_flight, host->pace.limit);
 }
 
 /* --- gate
@@ -259,18 +249,14 @@ static void open_gate(struct lb_hb_host *host, int64_t now_ms) {
          host->last_error);
 }
 
-static void measure(struct lb_hb_host *host, int64_t latency_ms) {
-  int64_t sample_16 = latency_ms * LATENCY_UNIT;
-  if (host->latency_16 < 0) {
-    host->latency_16 = sample_16;
-  } else {
-    host->latency_16 += (sample_16 - host->latency_16) / LATENCY_WEIGHT;
-  }
-  update_limit(host);
+static void measure(struct lb_hb_host *host, int64_t latency_ms, int64_t now_ms) {
+  int32_t before = host->pace.limit;
+  lb_hb_pace_answer(&host->pace, rate_per_s(host), latency_ms, now_ms);
+  tell_limit(host, before);
 }
 
 void lb_hb_host_answered(struct lb_hb_host *host, int64_t latency_ms, int64_t now_ms) {
-  if (latency_ms >= 0) measure(host, latency_ms);
+  if (latency_ms >= 0) measure(host, latency_ms, now_ms);
   host->failures = 0;
   if (host->closed) open_gate(host, now_ms);
 }

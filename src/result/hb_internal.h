@@ -8,6 +8,7 @@
 #ifndef LB_RESULT_HB_INTERNAL_H
 #define LB_RESULT_HB_INTERNAL_H
 
+#include "result/hb_pace.h"
 #include "result/heartbeat.h"
 
 struct lb_hb_sched {
@@ -39,10 +40,9 @@ struct lb_hb_host {
   struct lb_list token;   /* got a 401, wait for the renewal */
   int64_t member_count;
   int64_t waiting_count;
-  int64_t rate;       /* due probes per 10^9 ms */
-  int64_t latency_16; /* smoothed, in sixteenths of a ms; -1 before the first answer */
+  int64_t rate; /* due probes per 10^9 ms */
+  struct lb_hb_pace pace;
   int32_t in_flight;
-  int32_t limit;
   int32_t failures; /* consecutive ones, of probes and canaries */
   bool closed;
   bool canary_out;

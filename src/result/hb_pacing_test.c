@@ -39,6 +39,39 @@ static void rule_8_4_limit_follows_rate_and_latency(void **state) {
   }
 }
 
+/* What has no room in a busy server would be answered no sooner for waiting there. */
+static void rule_8_4_a_busy_server_gets_no_more_connections(void **state) {
+  (void)state;
+  enum { COUNT = 200 };
+  static struct item items[COUNT];
+  static const int64_t work_us[] = {4600, 5000, 9000}; /* 200/s are due */
+  for (size_t row = 0; row < LB_ARRAY_LEN(work_us); row++) {
+    struct world world;
+    world_init(&world);
+    world.options.interval_ms = SECOND;
+    world.latency_ms = 2;
+    world.work_us = work_us[row];
+    world.log.log.level = LB_LOG_OFF;
+    for (int i = 0; i < COUNT; i++) {
+      world_pass(&world, 5);
+      item_init(&items[i], &world);
+    }
+    int64_t before = world.sent;
+    world_pass(&world, 4 * MINUTE);
+    assert_true(world.in_flight_max <= 64);
+    /* And all the same it never has nothing to do. */
+    int64_t most = 4 * MINUTE * 1000 / LB_MAX(work_us[row], 5000);
+    assert_true(world.sent - before >= most * 95 / 100);
+    /* A slow way is another matter: there each of them is answered as soon. */
+    world.latency_ms = 2 * SECOND;
+    world.work_us = 0;
+    world_pass(&world, 2 * MINUTE);
+    assert_int_equal(world.limit, 512);
+    for (int i = 0; i < COUNT; i++) item_reset(&items[i]);
+    world_reset(&world);
+  }
+}
+
 static void rule_8_4_contact_takes_one_out_of_the_queue(void **state) {
   (void)state;
   enum { COUNT = 18 };
@@ -149,6 +182,7 @@ static void rule_5_6_a_heartbeat_may_outlive_its_scheduler(void **state) {
 }
 
 LB_TEST_MAIN(LB_TEST(rule_8_4_limit_follows_rate_and_latency),
+             LB_TEST(rule_8_4_a_busy_server_gets_no_more_connections),
              LB_TEST(rule_8_4_contact_takes_one_out_of_the_queue),
              LB_TEST(rule_8_4_the_rest_waits_its_turn),
              LB_TEST(rule_8_4_lateness_beyond_an_interval_is_a_warning),

@@ -26,6 +26,7 @@ struct item {
   int64_t drops;
   int64_t abandoned;
   int64_t sent_ms;
+  int64_t served_ms;  /* not before, however short the way */
   int64_t answer_ms;  /* LB_NEVER_MS: nobody answers by itself */
   int64_t gap_max_ms; /* between two probes that were sent */
   int64_t times_ms[ITEM_TIMES_MAX];
@@ -46,6 +47,9 @@ struct world {
   int64_t announced_ms;
   /* The network: latency_ms < 0 leaves the answers to the test. */
   int64_t latency_ms;
+  /* The server does one probe after the other, each in so many microseconds. */
+  int64_t work_us;
+  int64_t busy_until_us;
   struct lb_hb_answer answer;
   struct lb_hb_answer (*answer_of)(struct item *item); /* instead of the one above */
   struct item *
@@ -82,6 +86,9 @@ static inline enum lb_status world_send(struct lb_hb *hb, bool fresh,
   item->last_fresh = fresh;
   item->sent++;
   item->sent_ms = world->now_ms;
+  world->busy_until_us =
+      LB_MAX(world->busy_until_us, world->now_ms * 1000) + world->work_us;
+  item->served_ms = world->busy_until_us / 1000;
   world->sent++;
   world->in_flight++;
   world->in_flight_max = LB_MAX(world->in_flight_max, world->in_flight);
@@ -223,13 +230,18 @@ static inline void item_reset(struct item *item) {
   lb_hb_stats_release(item->stats);
 }
 
+static inline int64_t world_answer_ms(const struct world *world,
+                                      const struct item *item) {
+  return LB_MAX(item->sent_ms + world->latency_ms, item->served_ms);
+}
+
 /* The next moment at which something happens by itself. */
 static inline int64_t world_next_ms(struct world *world) {
   int64_t next_ms = lb_hb_sched_next_due(world->sched);
   while (world->queue_len > 0) {
     struct item *item = world->queue[world->queue_head];
     if (item != NULL && item->in_flight) {
-      return LB_MIN(next_ms, item->sent_ms + world->latency_ms);
+      return LB_MIN(next_ms, world_answer_ms(world, item));
     }
     world->queue_head = (world->queue_head + 1) % world->queue_cap;
     world->queue_len--;
@@ -245,7 +257,7 @@ static inline void world_run_until(struct world *world, int64_t until_ms) {
     world->now_ms = LB_MAX(world->now_ms, next_ms);
     if (world->queue_len > 0) {
       struct item *item = world->queue[world->queue_head];
-      if (item->sent_ms + world->latency_ms <= world->now_ms) {
+      if (world_answer_ms(world, item) <= world->now_ms) {
         world->queue_head = (world->queue_head + 1) % world->queue_cap;
         world->queue_len--;
         struct lb_hb_answer answer = world->answer;
