@@ -309,7 +309,7 @@ void lb_parked_arm(struct lb_parked *parked, struct lb_io *io,
       .stats = stats,
       .query_id = op->query_id,
       .owner = parked,
-      .contact_ms = op->owned.contact_ms,
+      .contact_ms = atomic_load(&op->contact_ms),
   };
   enum lb_status status = service_get(io, &service, &err);
   if (status == LB_OK) status = gate_of(service, op->sess, &setup.host, &err);

@@ -115,7 +115,7 @@ static void test_armed_means_that_it_probes(void **state) {
                                  .server.kind = LB_KIND_DATABRICKS};
     LB_TEST_OK(lb_auth_none(&p.sess.auth, NULL), NULL);
     p.op = (struct lb_op){.sess = &p.sess, .has_handle = true};
-    p.op.owned.contact_ms = p.rig.clock.now_ms;
+    p.op.contact_ms = p.rig.clock.now_ms;
     p.parked = (struct lb_parked){.op = &p.op, .retain = retain, .release = release};
     p.options = (struct lb_hb_options){.enabled = true,
                                        .interval_ms = 60000,

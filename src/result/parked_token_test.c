@@ -76,7 +76,7 @@ static void park_init(struct park *park, struct lab *lab, struct lb_session *ses
   struct lb_op *op;
   LB_TEST_OK(lb_op_create(sess, LB_OP_STATEMENT, &op, NULL), NULL);
   lb_op_set_handle(op, &handle);
-  op->owned.contact_ms = lab->rig.clock.now_ms;
+  op->contact_ms = lab->rig.clock.now_ms;
   park->parked = (struct lb_parked){.op = op, .retain = nothing, .release = nothing};
   park->options = lb_hb_options_default;
   LB_TEST_OK(lb_hb_stats_create(NULL, &park->stats, NULL), NULL);

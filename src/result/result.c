@@ -254,7 +254,7 @@ static enum lb_status fail(struct lb_result *res, enum lb_status status,
   if (ended != LB_OK) status = ended;
   const struct lb_verdict_facts facts = {
       .now_ms = lb_io_now_ms(io_of(res)),
-      .contact_ms = res->contact_ms,
+      .contact_ms = atomic_load(&res->op->contact_ms),
       .idle_ms = res->pause_ms,
   };
   lb_verdict_explain(res->stats, res->op->query_id, &res->options.heartbeat, &facts, err);

@@ -42,7 +42,7 @@ static void fetch_answered(struct lb_request *req, struct lb_io *io) {
   } else {
     lb_error_set_query_id(&err, op->query_id);
   }
-  call->contact_ms = op->owned.contact_ms;
+  call->contact_ms = atomic_load(&op->contact_ms);
   call->server_ms = req->headers.date_ms;
   lb_call_retain(&call->base);
   lb_call_finish(&call->base, status, &err);

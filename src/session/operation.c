@@ -36,7 +36,7 @@ void lb_op_set_handle(struct lb_op *op, const struct lb_op_handle *handle) {
 
 void lb_op_confirmed(struct lb_op *op, enum lb_op_rpc rpc, int64_t sent_ms,
                      int64_t now_ms) {
-  op->owned.contact_ms = LB_MAX(op->owned.contact_ms, sent_ms);
+  atomic_store(&op->contact_ms, LB_MAX(atomic_load(&op->contact_ms), sent_ms));
   const struct lb_op_watch *watch = &op->owned.watch;
   if (watch->confirmed) watch->confirmed(watch->ctx, rpc, sent_ms, now_ms);
 }

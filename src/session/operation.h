@@ -29,6 +29,8 @@ struct lb_op {
   bool has_handle;
   struct lb_op_handle handle;
   char query_id[40];          /* the guid as text; "" without a handle */
+  _Atomic int64_t contact_ms; /* when the last confirmed request was sent; written by
+                               * the I/O thread */
   struct {                    /* I/O thread only */
     struct lb_op_watch watch; /* no confirmed: nobody watches */
     bool gone;                /* closed by the server, or our close was sent */
@@ -36,7 +38,6 @@ struct lb_op {
     bool cancel_sent;
     bool cancel_unanswered;
     bool close_wanted;     /* as soon as the cancel is answered */
-    int64_t contact_ms;    /* when the last confirmed request was sent */
     int64_t confirmed_row; /* rows before this one have been received */
     int64_t asked_row;     /* ... and at most up to here with what is in flight */
   } owned;
