@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The slow reads that test_idle.py judges: every server kind, both result forms, with and
+"""The slow reads that test_idle.py judges: every server kind, every form of a result, with and
 without heartbeat, with the right probe and with wrong ones, all at the same time, since a pause
 of thirty minutes takes thirty seconds. A program of its own, so that it can run beside the
 other tests; it prints what became of each read as JSON.
@@ -32,15 +32,37 @@ SQL = "SELECT id FROM range(60)"
 MINUTES = 30
 PAGE = 10
 COLUMNS = {"databricks.arrow": "off"}
+#: A file is asked for when its reader waits for it, so that the others outlive their links.
+FILES = {"databricks.prefetch_pages": "0"}
+DECLINED = {"databricks.cloudfetch.enabled": "false"}
+#: Nothing here waits for a request to fail, so a busy machine has its time.
+PATIENT = {"databricks.request_timeout_seconds": "30"}
 
-KINDS = ("databricks", "spark", "hive")
+#: Six files of ten rows in two pages of links.
+STORE = {
+    "cloud_fetch_bytes": 0,
+    "cloud_fetch_file_bytes": 600,
+    "cloud_fetch_page_files": 3,
+    "batch_rows": PAGE,
+}
+#: Options of a warehouse by its name; its personality is the first word of the name.
+WAREHOUSES: dict[str, dict[str, int]] = {
+    "databricks": {},
+    "databricks-store": STORE,
+    "spark": {},
+    "hive": {},
+}
 
 
 @dataclass
 class Case:
-    kind: str
+    warehouse: str
     options: dict[str, str]
     survives: bool
+
+    @property
+    def kind(self) -> str:
+        return self.warehouse.partition("-")[0]
 
 
 ON, OFF = heartbeat(1), heartbeat(1, enabled="false")
@@ -51,6 +73,9 @@ CASES = {
     "databricks-columns-off": Case("databricks", {**COLUMNS, **OFF}, False),
     "databricks-status": Case("databricks", heartbeat(1, probe="status"), True),
     "databricks-metadata": Case("databricks", heartbeat(1, probe="metadata"), True),
+    "databricks-files-on": Case("databricks-store", {**FILES, **ON}, True),
+    "databricks-files-off": Case("databricks-store", {**FILES, **OFF}, False),
+    "databricks-declined-on": Case("databricks-store", {**DECLINED, **ON}, True),
     "spark-auto": Case("spark", ON, True),
     "spark-fetch0": Case("spark", heartbeat(1, probe="fetch0"), True),
     "spark-status": Case("spark", heartbeat(1, probe="status"), False),
@@ -72,6 +97,9 @@ class Outcome:
     error: dict[str, Any] | None = None
     probes: list[int] = field(default_factory=list)
     statistics: dict[str, Any] = field(default_factory=dict)
+    #: What the driver counted of files, and what the warehouse has of each.
+    cloud: dict[str, int] = field(default_factory=dict)
+    files: list[dict] = field(default_factory=list)
     operation: dict[str, Any] = field(default_factory=dict)
     requests: list[dict] = field(default_factory=list)
 
@@ -98,10 +126,19 @@ def pause_all(w: Warehouse, outcomes: list[Outcome], operations: list[str]) -> N
         outcomes[at].probes.append(count)
 
 
-def slow_reads(kind: str) -> dict[str, Outcome]:
-    names = [name for name, case in CASES.items() if case.kind == kind]
+def finish(w: Warehouse, read: Read, seen: Outcome) -> None:
+    names = ("files", "files_delivered", "rows_delivered", "renewals", "retries")
+    option = read.stmt.get_option_int
+    seen.cloud = {name: option("databricks.cloudfetch." + name) for name in names}
+    seen.files = w.files(read.query_id)
+    read.close()
+
+
+def slow_reads(warehouse: str) -> dict[str, Outcome]:
+    names = [name for name, case in CASES.items() if case.warehouse == warehouse]
     outcomes = [Outcome(CASES[name]) for name in names]
-    with Warehouse(personality=kind, no_samples=True) as w, connected(w, PAGED) as conn:
+    options = {"personality": warehouse.partition("-")[0], **WAREHOUSES[warehouse]}
+    with Warehouse(no_samples=True, **options) as w, connected(w, PAGED, PATIENT) as conn:
         reads = [run(conn, SQL, seen.case.options) for seen in outcomes]
         ids = [read.query_id for read in reads]
         for seen, read in zip(outcomes, reads):
@@ -124,14 +161,14 @@ def slow_reads(kind: str) -> dict[str, Outcome]:
                         "details": details(error),
                     }
                     settle(w, read, seen)
-        for read in reads:
-            read.close()
+        for seen, read in zip(outcomes, reads):
+            finish(w, read, seen)
     return dict(zip(names, outcomes))
 
 
 def main() -> None:
-    running = Parallel({kind: lambda kind=kind: slow_reads(kind) for kind in KINDS})
-    found = {name: seen for kind in KINDS for name, seen in running[kind].items()}
+    running = Parallel({name: lambda name=name: slow_reads(name) for name in WAREHOUSES})
+    found = {name: seen for each in WAREHOUSES for name, seen in running[each].items()}
     json.dump({name: dataclasses.asdict(seen) for name, seen in found.items()}, sys.stdout)
 
 

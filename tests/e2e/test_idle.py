@@ -90,11 +90,43 @@ def test_probe_is_the_one_asked_for(outcomes: dict[str, Outcome]) -> None:
         "databricks-columns-on": status,
         "databricks-status": status,
         "databricks-metadata": metadata,
+        "databricks-files-on": status,
+        "databricks-declined-on": status,
         "spark-auto": fetch,
         "spark-fetch0": fetch,
         "hive-auto": metadata,
         "hive-metadata": metadata,
     }
+
+
+def test_files_outlive_their_links(outcomes: dict[str, Outcome]) -> None:
+    """Each pause is longer than the life of a link. The operation was kept, so it names new ones,
+    and each file is read once."""
+    seen = outcomes["databricks-files-on"]
+    assert seen.cloud["files"] == seen.cloud["files_delivered"] == len(seen.files) == 6
+    assert seen.cloud["rows_delivered"] == 60
+    assert [file["first_row"] for file in seen.files] == list(range(0, 60, PAGE))
+    for file in seen.files:
+        assert file["answers"].get("200") == 1, file
+    # Files 1 and 2 had links of the first page when the first pause began; 2 saw the second.
+    refused = [file["answers"].get("403", 0) for file in seen.files]
+    assert refused[0] == 0 and refused[1] == 1, refused
+    assert seen.files[0]["links"] == 1 and seen.files[1]["links"] >= 2
+    assert seen.cloud["renewals"] >= 2
+
+
+def test_files_of_a_lost_operation(outcomes: dict[str, Outcome]) -> None:
+    """Without heartbeat the store refuses the old link, and nobody names a new one."""
+    seen = outcomes["databricks-files-off"]
+    assert seen.rows == list(range(PAGE))
+    assert seen.error["sqlstate"] == "24000"
+    assert seen.cloud["files_delivered"] == 1 and seen.cloud["renewals"] == 0, seen.cloud
+    assert [file["answers"].get("200", 0) for file in seen.files[:3]] == [1, 0, 0]
+
+
+def test_no_files_where_they_were_declined(outcomes: dict[str, Outcome]) -> None:
+    seen = outcomes["databricks-declined-on"]
+    assert seen.files == [] and seen.cloud["files"] == 0
 
 
 def test_lost_with_the_typed_error(lost: Outcome) -> None:
