@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Option keys that are no options: those of ADBC's own that have one value here, and the
- * numbers of heartbeats and of cloud fetch. */
+ * numbers of heartbeats, of cloud fetch and of the memory budget. */
 #include <inttypes.h>
 
 #include "adbc/object.h"
+#include "io/budget.h"
 #include "lakebeat/lakebeat.h"
 #include "result/cloud_stats.h"
 
 #define HEARTBEAT_PREFIX "databricks.heartbeat."
 #define PROCESS_PREFIX LAKEBEAT_HEARTBEAT_PROCESS_PREFIX
 #define CLOUD_PREFIX "databricks.cloudfetch."
+#define BUDGET_PREFIX "databricks.memory_budget."
 
 struct fixed_row {
   enum lb_option_scope scope;
@@ -135,6 +137,23 @@ static bool find_cloud(struct lb_str key, enum lb_cloud_counter *out) {
   return false;
 }
 
+static const struct {
+  const char *key;
+  int64_t (*read)(const struct lb_budget *budget);
+} budgets[] = {
+    {BUDGET_PREFIX "limit_bytes", lb_budget_limit},
+    {BUDGET_PREFIX "used_bytes", lb_budget_used},
+    {BUDGET_PREFIX "peak_bytes", lb_budget_peak},
+};
+
+static size_t find_budget(struct lb_str key) {
+  size_t i = 0;
+  while (i < LB_ARRAY_LEN(budgets) && !lb_str_equal(key, lb_str_from(budgets[i].key))) {
+    i++;
+  }
+  return i;
+}
+
 enum kind { NO_STAT, STATE, REASON, NUMBER, CLOUD };
 
 static enum kind classify(struct lb_str key, const struct number_row **row,
@@ -168,8 +187,14 @@ bool lb_adbc_stats_get(struct lb_hb_stats *stats, struct lb_str key, struct lb_b
   return true;
 }
 
-bool lb_adbc_process_get(struct lb_hb_stats *process, struct lb_str key,
+bool lb_adbc_process_get(struct lb_io *io, struct lb_hb_stats *process, struct lb_str key,
                          struct lb_buf *out) {
+  size_t budget = find_budget(key);
+  if (budget < LB_ARRAY_LEN(budgets)) {
+    int64_t bytes = io != NULL ? budgets[budget].read(lb_io_budget(io)) : 0;
+    lb_buf_appendf(out, "%" PRId64, bytes);
+    return true;
+  }
   const struct number_row *row = find_of_process(key);
   if (row == NULL) return false;
   struct lb_hb_snapshot shot = read_now(process);
@@ -182,7 +207,8 @@ bool lb_adbc_stats_refuse(struct lb_str key, enum lb_status *status,
   const struct number_row *row = NULL;
   enum lb_cloud_counter counter;
   bool query_id = lb_str_equal(key, LB_STR(LAKEBEAT_QUERY_ID));
-  bool of_process = find_of_process(key) != NULL;
+  bool of_process =
+      find_of_process(key) != NULL || find_budget(key) < LB_ARRAY_LEN(budgets);
   if (!query_id && !of_process && classify(key, &row, &counter) == NO_STAT) return false;
   *status = lb_error_set(err, LB_NOT_IMPLEMENTED, "option %.*s can be read, not set",
                          (int)key.len, key.data);

@@ -236,7 +236,9 @@ static enum lb_status get(struct lb_adbc_object *obj, const char *name, const ch
   if (lb_adbc_fixed_get(obj->ops->scope, text, out)) {
     return lb_buf_check(out, "an option", err);
   }
-  if (lb_adbc_process_get(is_ready(obj) ? obj->process : NULL, text, out)) {
+  bool ready = is_ready(obj);
+  if (lb_adbc_process_get(ready ? obj->io : NULL, ready ? obj->process : NULL, text,
+                          out)) {
     return lb_buf_check(out, "an option", err);
   }
   return obj->ops->get(obj, text, out, err);

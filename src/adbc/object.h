@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What database, connection and statement have in common: options of all four kinds, a
- * use of the I/O thread, and the numbers of heartbeats. Each embeds a struct
- * lb_adbc_object as its first member; private_data of the ADBC struct points to it.
+ * use of the I/O thread, and what is counted. Each embeds a struct lb_adbc_object as its
+ * first member; private_data of the ADBC struct points to it.
  *
  * Threads: setting and everything that changes an object belongs to one thread at a time;
  * getting options may happen on any thread at any time between New and Release. */
@@ -73,9 +73,10 @@ bool lb_adbc_fixed_get(enum lb_option_scope scope, struct lb_str key, struct lb_
 /* Keys databricks.heartbeat.* that can only be read; stats NULL reads as never armed.
  * False: key is none of them. */
 bool lb_adbc_stats_get(struct lb_hb_stats *stats, struct lb_str key, struct lb_buf *out);
-/* Keys databricks.heartbeat.process.*: the sums of the whole process, the same on every
- * object; process NULL reads as 0. False: key is none of them. */
-bool lb_adbc_process_get(struct lb_hb_stats *process, struct lb_str key,
+/* Keys databricks.heartbeat.process.* and databricks.memory_budget.*: those of the whole
+ * process, the same on every object; io and process NULL read as 0. False: key is none
+ * of them. */
+bool lb_adbc_process_get(struct lb_io *io, struct lb_hb_stats *process, struct lb_str key,
                          struct lb_buf *out);
 /* The same for setting: they cannot be set. */
 bool lb_adbc_stats_refuse(struct lb_str key, enum lb_status *status,

@@ -53,7 +53,7 @@ static void close_on_io(struct lb_io_task *task, struct lb_io *io) {
   struct lb_cloud *cloud = LB_CONTAINER_OF(task, struct lb_cloud, close_task);
   cloud->owned.closed = cloud->owned.ended = true;
   lb_timer_cancel(io, &cloud->owned.grow_timer);
-  lb_budget_wait_cancel(io, &cloud->owned.wait);
+  lb_cloud_wait_end(cloud, io);
   lb_cloud_grant_return(cloud, io);
   lb_cloud_renewal_stop(cloud, io);
   LB_LIST_FOR_EACH_SAFE(node, next, &cloud->owned.files) {
@@ -169,12 +169,23 @@ void lb_cloud_file_release(struct lb_cloud_file *file) {
   for (struct lb_list *node = lb_list_pop(arrays); node; node = lb_list_pop(arrays)) {
     free_array(LB_CONTAINER_OF(node, struct lb_cloud_array, node));
   }
+  lb_cloud_hold(file->cloud->stats,
+                -lb_cloud_file_bytes(file, file->taken_rows, file->synced.decoded_rows));
   int64_t charge = atomic_exchange(&file->charge, 0);
   if (charge > 0) lb_budget_return(lb_io_budget(lb_cloud_io(file->cloud)), charge);
   lb_link_reset(&file->owned.link);
   lb_endpoint_release(file->owned.endpoint);
   lb_cloud_release(file->cloud);
   lb_free(file);
+}
+
+static int64_t bytes_before(const struct lb_cloud_file *file, int64_t row) {
+  return (int64_t)((double)file->raw_bytes * ((double)row / (double)file->rows));
+}
+
+int64_t lb_cloud_file_bytes(const struct lb_cloud_file *file, int64_t from,
+                            int64_t upto) {
+  return bytes_before(file, upto) - bytes_before(file, from);
 }
 
 void lb_cloud_file_name(const struct lb_cloud_file *file, struct lb_error *err) {
@@ -280,6 +291,7 @@ static bool wait_for_it(struct lb_cloud *cloud, int64_t deadline_ms)
   const struct lb_cloud_file *file = head_of(cloud);
   bool decoding = file->synced.strand && lb_cloud_strand_busy(file->synced.strand);
   bool post = !cloud->synced.poke_posted;
+  int64_t from_ms = lb_io_now_ms(lb_cloud_io(cloud));
   lb_cloud_count(cloud->stats,
                  decoding ? LB_CLOUD_stalls_decode : LB_CLOUD_stalls_network, 1);
   cloud->synced.waiting = true;
@@ -300,12 +312,18 @@ static bool wait_for_it(struct lb_cloud *cloud, int64_t deadline_ms)
     head = head_of(cloud);
   }
   cloud->synced.waiting = false;
+  lb_cloud_count(cloud->stats,
+                 decoding ? LB_CLOUD_stalls_decode_ms : LB_CLOUD_stalls_network_ms,
+                 lb_io_now_ms(lb_cloud_io(cloud)) - from_ms);
   return in_time;
 }
 
 static void handed_out(struct lb_cloud *cloud, struct lb_cloud_file *file, int64_t rows) {
   int64_t left = file->rows - file->taken_rows;
+  int64_t bytes = lb_cloud_file_bytes(file, file->taken_rows, file->taken_rows + rows);
   file->taken_rows += rows;
+  lb_cloud_hold(cloud->stats, -bytes);
+  lb_cloud_count(cloud->stats, LB_CLOUD_bytes_delivered, bytes);
   lb_cloud_uncharge(file, left, rows);
   lb_cloud_file_release(file);
   atomic_store(&cloud->delivered, true);

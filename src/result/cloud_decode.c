@@ -50,7 +50,16 @@ struct lb_cloud_strand {
 
 static void run(struct lb_job *job);
 
-static void release_piece(struct piece *piece) {
+static void hold(const struct lb_cloud_strand *strand, size_t bytes) {
+  lb_cloud_hold(strand->file->cloud->stats, (int64_t)bytes);
+}
+
+static void let_go(const struct lb_cloud_strand *strand, size_t bytes) {
+  lb_cloud_hold(strand->file->cloud->stats, -(int64_t)bytes);
+}
+
+static void release_piece(const struct lb_cloud_strand *strand, struct piece *piece) {
+  let_go(strand, piece->len);
   lb_block_release(piece->block);
   lb_free(piece);
 }
@@ -110,8 +119,9 @@ void lb_cloud_strand_release(struct lb_cloud_strand *strand) {
   if (atomic_fetch_sub_explicit(&strand->refs, 1, memory_order_acq_rel) != 1) return;
   struct lb_list *pieces = &strand->pieces;
   for (struct lb_list *node = lb_list_pop(pieces); node; node = lb_list_pop(pieces)) {
-    release_piece(LB_CONTAINER_OF(node, struct piece, node));
+    release_piece(strand, LB_CONTAINER_OF(node, struct piece, node));
   }
+  let_go(strand, strand->len);
   lb_block_release(strand->block);
   drop_stream(strand);
   lb_cloud_file_release(strand->file);
@@ -183,6 +193,7 @@ static enum lb_status append(struct lb_cloud_strand *strand, const uint8_t *data
     size_t n = LB_MIN(len, strand->block->cap - strand->len);
     memcpy(strand->block->data + strand->len, data, n);
     strand->len += n;
+    hold(strand, n);
     data += n;
     len -= n;
   }
@@ -293,8 +304,11 @@ static enum lb_status on_array(void *ctx, struct ArrowArray *array_own,
     lb_mutex_lock(&cloud->synced.mu);
     counts = file->synced.strand == strand && !cloud->synced.closed;
     if (counts) {
+      int64_t row = file->synced.decoded_rows;
       lb_list_push_back(&file->synced.arrays, &item->node);
       file->synced.decoded_rows += item->array.length;
+      lb_cloud_hold(cloud->stats,
+                    lb_cloud_file_bytes(file, row, file->synced.decoded_rows));
       if (cloud->synced.waiting) lb_cond_signal(&cloud->synced.cond);
     }
     lb_mutex_unlock(&cloud->synced.mu);
@@ -335,7 +349,7 @@ static void run(struct lb_job *job) {
       status = lb_arrow_stream_feed(strand->stream, piece->block->data, piece->len,
                                     on_array, strand, &err);
     }
-    release_piece(piece);
+    release_piece(strand, piece);
     if (status != LB_OK) finish(strand, &err);
   }
   if (end && !strand->finished && is_current(strand)) {

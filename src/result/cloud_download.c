@@ -475,6 +475,7 @@ static bool pay(struct lb_cloud_file *file, struct lb_io *io) {
     lb_cloud_grant_return(cloud, io);
     wait->bytes = cost;
     if (!lb_budget_take_or_wait(io, wait)) {
+      cloud->owned.wait_from_ms = lb_io_now_ms(io);
       lb_cloud_count(cloud->stats, LB_CLOUD_stalls_consumer, 1);
       return false;
     }
@@ -491,8 +492,20 @@ void lb_cloud_grant_return(struct lb_cloud *cloud, struct lb_io *io) {
   if (grant > 0) lb_budget_return(lb_io_budget(io), grant);
 }
 
+static void count_wait(struct lb_cloud *cloud, struct lb_io *io) {
+  lb_cloud_count(cloud->stats, LB_CLOUD_stalls_consumer_ms,
+                 lb_io_now_ms(io) - cloud->owned.wait_from_ms);
+}
+
+void lb_cloud_wait_end(struct lb_cloud *cloud, struct lb_io *io) {
+  if (!lb_list_linked(&cloud->owned.wait.node)) return;
+  lb_budget_wait_cancel(io, &cloud->owned.wait);
+  count_wait(cloud, io);
+}
+
 void lb_cloud_granted(struct lb_budget_wait *wait, struct lb_io *io) {
   struct lb_cloud *cloud = LB_CONTAINER_OF(wait, struct lb_cloud, owned.wait);
+  count_wait(cloud, io);
   cloud->owned.grant += wait->bytes;
   lb_cloud_retain(cloud);
   lb_cloud_pump(cloud, io);

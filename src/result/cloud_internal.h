@@ -44,6 +44,7 @@ struct lb_cloud_file {
   int64_t index;          /* in the result, from 0 */
   int64_t first_row;
   int64_t rows;
+  int64_t raw_bytes;      /* as its first link states */
   int64_t taken_rows;     /* reader's thread */
   _Atomic int64_t charge; /* what it costs the budget, bytes */
 
@@ -138,7 +139,8 @@ struct lb_cloud {
     int64_t renewal_row; /* for which it was made */
     double packed;       /* compressed bytes of one uncompressed, as files so far had */
     struct lb_budget_wait wait;
-    int64_t grant; /* bytes of the budget that no file has taken yet */
+    int64_t wait_from_ms; /* since when the budget holds a download back */
+    int64_t grant;        /* bytes of the budget that no file has taken yet */
     struct lb_timer grow_timer;
     uint64_t grow_wait; /* the wait during which it was set */
   } owned;
@@ -154,6 +156,8 @@ void lb_cloud_file_release(struct lb_cloud_file *file);
 void lb_cloud_file_fail(struct lb_cloud_file *file, const struct lb_error *err);
 /* Puts "file 3 of the result (rows 10 to 19): " in front. */
 void lb_cloud_file_name(const struct lb_cloud_file *file, struct lb_error *err);
+/* Bytes of its rows [from, upto), not compressed. */
+int64_t lb_cloud_file_bytes(const struct lb_cloud_file *file, int64_t from, int64_t upto);
 /* The file that the reader waits for, NULL when he does not wait; whether he waits for
  * its bytes (else for its decoding), and which wait of his it is. Borrowed for the
  * comparison alone. */
@@ -181,6 +185,8 @@ void lb_cloud_decoded(struct lb_cloud_file *file, struct lb_io *io);
 void lb_cloud_grow_fired(struct lb_timer *timer, struct lb_io *io, int64_t now_ms);
 void lb_cloud_download_timer_fired(struct lb_timer *timer, struct lb_io *io,
                                    int64_t now_ms);
+/* The budget is not waited for any more. */
+void lb_cloud_wait_end(struct lb_cloud *cloud, struct lb_io *io);
 void lb_cloud_granted(struct lb_budget_wait *wait, struct lb_io *io);
 void lb_cloud_grant_return(struct lb_cloud *cloud, struct lb_io *io);
 /* Gives back what the budget was charged for so many rows of it. Any thread. */

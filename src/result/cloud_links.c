@@ -181,6 +181,7 @@ static enum lb_status make_file(struct lb_cloud *cloud, link_view view, int64_t 
   file->cloud = cloud;
   file->first_row = file->owned.link.first_row;
   file->rows = file->owned.link.rows;
+  file->raw_bytes = file->owned.link.raw_bytes;
   file->owned.length = -1;
   lb_list_init(&file->owned.node);
   lb_list_init(&file->synced.node);
@@ -200,6 +201,7 @@ static enum lb_status add(struct lb_cloud *cloud, const link_view *views, int32_
     lb_cloud_file_retain(file); /* one for the window, one for the delivery */
     atomic_fetch_add(&cloud->queued, 1);
     lb_cloud_count(cloud->stats, LB_CLOUD_files, 1);
+    lb_cloud_count(cloud->stats, LB_CLOUD_rows, file->rows);
     lb_mutex_lock(&cloud->synced.mu);
     bool closed = cloud->synced.closed;
     if (!closed) lb_list_push_back(&cloud->synced.files, &file->synced.node);

@@ -40,6 +40,22 @@ void lb_cloud_count(struct lb_cloud_stats *stats, enum lb_cloud_counter counter,
   }
 }
 
+static void raise_to(_Atomic int64_t *most, int64_t value) {
+  int64_t seen = atomic_load_explicit(most, memory_order_relaxed);
+  while (seen < value &&
+         !atomic_compare_exchange_weak_explicit(most, &seen, value, memory_order_relaxed,
+                                                memory_order_relaxed)) {
+  }
+}
+
+void lb_cloud_hold(struct lb_cloud_stats *stats, int64_t bytes) {
+  for (; stats; stats = stats->parent) {
+    _Atomic int64_t *held = &stats->counts[LB_CLOUD_held_bytes];
+    int64_t before = atomic_fetch_add_explicit(held, bytes, memory_order_relaxed);
+    raise_to(&stats->counts[LB_CLOUD_held_peak_bytes], before + bytes);
+  }
+}
+
 int64_t lb_cloud_counted(struct lb_cloud_stats *stats, enum lb_cloud_counter counter) {
   return atomic_load_explicit(&stats->counts[counter], memory_order_relaxed);
 }

@@ -461,6 +461,63 @@ def test_sixty_four_in_as_many_threads(w: Warehouse) -> None:
         assert before and count_after == count_before
 
 
+# --- what is counted -------------------------------------------------------------------------
+
+
+def budget(read: Read, name: str) -> int:
+    return read.stmt.get_option_int(f"databricks.memory_budget.{name}")
+
+
+def test_what_is_delivered_is_counted(w: Warehouse) -> None:
+    with connected(w) as conn, run(conn, QUERY) as read:
+        seen = Task(rows, read)
+        while seen.running:  # from this thread, while the other one reads
+            found = [count(read, name) for name in ("rows_delivered", "rows")]
+            assert 0 <= found[0] <= found[1] <= ROWS
+            assert float(read.stmt.get_option("adbc.statement.exec.progress")) == 1
+        assert seen.result(0) == RIGHT
+        assert count(read, "rows") == count(read, "rows_delivered") == ROWS
+        assert count(read, "bytes_delivered") == sum(file["bytes"] for file in w.files())
+        assert count(read, "held_bytes") == 0
+        most = max(file["bytes"] for file in w.files())
+        assert most <= count(read, "held_peak_bytes") <= 2 * count(read, "bytes_delivered")
+        assert budget(read, "limit_bytes") == 64 << 20
+        until("nothing is charged", lambda: budget(read, "used_bytes") == 0)
+        assert budget(read, "peak_bytes") > 0
+        for name in ("files", "bytes_delivered", "held_peak_bytes", "stalls_network_ms"):
+            assert conn.get_option_int(f"databricks.cloudfetch.{name}") == count(read, name)
+
+
+def test_waits_by_their_cause(w: Warehouse) -> None:
+    """A store that is slow; then a reader that is, whose budget does not hold two files."""
+    w.fault({"kind": "delay", "ms": 300}, where={"storage": "GET"}, times=0)
+    one = {"databricks.cloudfetch.parallel_downloads": "1"}
+    with connected(w, one) as conn, run(conn, QUERY) as read:
+        assert rows(read) == RIGHT
+        files = count(read, "files")
+        assert 1 <= count(read, "stalls_network")
+        # The store holds each file back, one at a time; a busy machine may wait less.
+        assert count(read, "stalls_network_ms") >= 100 * files
+        assert count(read, "stalls_consumer") == count(read, "stalls_consumer_ms") == 0
+    w.clear_faults()
+    with connected(w, {"databricks.memory_budget_bytes": "130000"}) as conn:
+        with run(conn, QUERY) as read:
+            found = read.batch()
+            until("it is held back", lambda: count(read, "stalls_consumer") > 0)
+            time.sleep(0.3)
+            assert found + rows(read) == RIGHT
+            until("it was let go", lambda: count(read, "stalls_consumer_ms") >= 250)
+            assert budget(read, "peak_bytes") <= budget(read, "limit_bytes") == 130000
+
+
+def test_what_is_counted_cannot_be_set(w: Warehouse) -> None:
+    with connected(w) as conn, AdbcStatement(conn) as stmt:
+        for name in ("cloudfetch.held_bytes", "memory_budget.peak_bytes"):
+            assert stmt.get_option_int(f"databricks.{name}") == 0
+            with pytest.raises(Error, match="can be read, not set"):
+                stmt.set_options(**{f"databricks.{name}": "1"})
+
+
 # --- secrets ---------------------------------------------------------------------------------
 
 
