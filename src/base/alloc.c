@@ -43,7 +43,7 @@ static _Atomic int64_t fail_state;
 static _Atomic bool fail_happened;
 static _Atomic int64_t failures;
 static _Atomic bool failure_told;
-static void (*_Atomic on_failure)(void);
+static bool (*_Atomic on_failure)(void);
 
 void lb_mem_forbid(const void *data, size_t bytes) {
 #ifdef LB_WITH_ASAN
@@ -67,10 +67,10 @@ static void guard(struct header *head) { lb_mem_forbid(head, sizeof(*head)); }
 static void unguard(struct header *head) { lb_mem_allow(head, sizeof(*head)); }
 
 static bool note_failure(void) {
-  void (*fn)(void) = atomic_load(&on_failure);
+  bool (*fn)(void) = atomic_load(&on_failure);
+  if (fn != NULL && !fn()) return false;
   atomic_store(&fail_happened, true);
   atomic_fetch_add(&failures, 1);
-  if (fn != NULL) fn();
   return true;
 }
 
@@ -203,6 +203,7 @@ struct lb_mem_stats lb_mem_stats(enum lb_mem_tag tag) {
 
 void lb_mem_fail_nth(int64_t nth, bool sticky) {
   atomic_store(&fail_state, 0);
+  atomic_store(&on_failure, NULL);
   atomic_store(&fail_happened, false);
   if (nth > 0) atomic_store(&fail_state, nth * 2 + (sticky ? 1 : 0));
 }
@@ -211,7 +212,7 @@ bool lb_mem_failed(void) { return atomic_load(&fail_happened); }
 
 int64_t lb_mem_failures(void) { return atomic_load(&failures); }
 
-void lb_mem_on_failure(void (*fn)(void)) { atomic_store(&on_failure, fn); }
+void lb_mem_on_failure(bool (*fn)(void)) { atomic_store(&on_failure, fn); }
 
 void lb_mem_tell_failure(void) {
   if (lb_mem_failures() > 0) atomic_store(&failure_told, true);

@@ -56,8 +56,9 @@ void lb_mem_fail_nth(int64_t nth, bool sticky);
 bool lb_mem_failed(void);
 /* Tests: how many allocations were made to fail since the process began. */
 int64_t lb_mem_failures(void);
-/* Tests: fn (or NULL) is called where an allocation is made to fail, on its thread. */
-void lb_mem_on_failure(void (*fn)(void));
+/* Tests: fn (or NULL) is called where an allocation is about to be made to fail, on its
+ * thread, and may spare it by saying false. The next lb_mem_fail_nth forgets it. */
+void lb_mem_on_failure(bool (*fn)(void));
 /* lb_error calls it for LB_OUT_OF_MEMORY; tests ask whether a failure that they made was
  * told to anybody. */
 void lb_mem_tell_failure(void);

@@ -131,7 +131,29 @@ static void test_the_nth_allocation_fails(void **state) {
   lb_free(d);
 }
 
-#define ROUNDS 2000
+static int asked;
+
+static bool only_the_second(void) { return ++asked == 2; }
+
+static void test_a_failure_may_be_spared(void **state) {
+  (void)state;
+  asked = 0;
+  lb_mem_fail_nth(1, true);
+  lb_mem_on_failure(only_the_second);
+  void *a = lb_alloc(LB_MEM_MISC, 1);
+  assert_non_null(a);
+  assert_false(lb_mem_failed());
+  assert_null(lb_alloc(LB_MEM_MISC, 1));
+  assert_true(lb_mem_failed());
+  void *b = lb_realloc(LB_MEM_MISC, a, 2);
+  assert_non_null(b);
+  lb_mem_fail_nth(1, false); /* nobody is asked any more */
+  assert_null(lb_alloc(LB_MEM_MISC, 1));
+  assert_int_equal(asked, 3);
+  lb_free(b);
+}
+
+#define ROUNDS lb_test_rounds(2000, 20)
 
 static void *churn(void *ctx) {
   _Atomic int *failures = ctx;
@@ -234,6 +256,7 @@ LB_TEST_MAIN(LB_TEST(test_counts_by_tag), LB_TEST(test_pages),
              LB_TEST(test_zeroed_forms), LB_TEST(test_impossible_sizes_are_refused),
              LB_TEST(test_realloc_keeps_content_and_books), LB_TEST(test_copies_of_text),
              LB_TEST(test_wipe_leaves_nothing), LB_TEST(test_the_nth_allocation_fails),
+             LB_TEST(test_a_failure_may_be_spared),
              LB_TEST(test_threads_share_counters_and_hook),
              LB_TEST(test_the_fixture_counts_what_is_left_behind),
              LB_TEST(test_torture_fails_each_allocation_once) DEBUG_TESTS)

@@ -27,6 +27,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mutex.h"
+#include "base/os.h"
 #include "base/random.h"
 #include "base/str.h"
 #include "base/test_torture.h"
@@ -75,6 +76,26 @@ static inline int lb_test_teardown(void **state) {
     if (lb_a_ == NULL || lb_b_ == NULL) _fail(__FILE__, __LINE__); \
     _assert_string_equal(lb_a_, lb_b_, __FILE__, __LINE__); \
   } while (0)
+
+/* How often a test repeats what it does for the sake of many inputs or of races. Under
+ * torture the test is run again for each of its allocations, so less has to do. */
+static inline int lb_test_rounds(int full, int tortured) {
+  return lb_torture()->on ? tortured : full;
+}
+/* The step from one of `count` inputs to the next; under torture at most `tortured` of
+ * them are met. */
+static inline size_t lb_test_step(size_t count, size_t tortured) {
+  return lb_torture()->on ? (count + tortured - 1) / tortured : 1;
+}
+/* For what is random: another one each time, LAKEBEAT_TEST_SEED to repeat a run, and
+ * under torture always the same. */
+static inline uint64_t lb_test_seed(void) {
+  int64_t seed = lb_torture()->on ? 1 : lb_os_boottime_ms();
+  const char *given = lb_os_getenv("LAKEBEAT_TEST_SEED");
+  if (given != NULL) assert_true(lb_str_to_i64(lb_str_from(given), &seed));
+  print_message("LAKEBEAT_TEST_SEED=%lld\n", (long long)seed);
+  return (uint64_t)seed;
+}
 
 #define LB_TEST(fn) cmocka_unit_test_setup_teardown(fn, lb_test_setup, lb_test_teardown)
 #define LB_TEST_MAIN(...) \
