@@ -6,9 +6,9 @@
 
 FOLDER holds the test programs of a build with AddressSanitizer. With MOST, a test that
 allocates more often than that is run MOST times, at allocations evenly spread over it, the
-same ones each time; 0 fails every single one, once alone and once with all after it, but
-for the programs of CAPPED. What counts as a finding is said in src/base/test_torture.h; the
-exit status is 1 if there is one.
+same ones each time; 0 fails every single one, once alone and once with all after it. What
+counts as a finding, and how runs are saved, is said in src/base/test_torture.h; the exit
+status is 1 if there is a finding.
 """
 
 import concurrent.futures
@@ -21,13 +21,6 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-#: Programs that are never run more often than this per test, and why. Measured on 2 cores.
-CAPPED = {
-    "result_hb_model_test": (
-        200,
-        "100,000 random steps a test: each of 105,000 allocations would need 0.1 s twice, 6 h",
-    ),
-}
 SUMMARY = re.compile(
     r"^(\d+) tests, (\d+) allocations, (\d+) runs: (\d+) errors told, (\d+) after one, "
     r"(\d+) right all the same, (\d+) findings$",
@@ -43,8 +36,6 @@ def tortured(program: pathlib.Path, most: int) -> tuple[str, list[int] | None, s
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "LAKEBEAT_SOURCE_DIR": str(ROOT),
     }
-    cap, _ = CAPPED.get(program.name, (most, ""))
-    most = min(most or cap, cap)
     started = time.monotonic()
     run = subprocess.run(
         [program, "--torture", str(most)],
@@ -80,9 +71,6 @@ def main(folder: str, most: int, names: list[str]) -> int:
             )
             print(f"{name}: {said} ({seconds:.1f} s)", flush=True)
             sums = [a + b for a, b in zip(sums, counts or [0] * len(WORDS))]
-    for name, (cap, reason) in CAPPED.items():
-        if (most == 0 or most > cap) and any(p.name == name for p in programs):
-            print(f"{name} had at most {cap} allocations of each test failed: {reason}")
     sample = f"at most {most} allocations of each test" if most else "every allocation"
     print(f"torture ({sample}): " + ", ".join(f"{n} {word}" for n, word in zip(sums, WORDS)))
     return 1 if bad else 0

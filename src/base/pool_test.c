@@ -148,7 +148,8 @@ static void test_a_cold_pool_keeps_nothing(void **state) {
 }
 
 /* Many take, others release, one trims; a block is never with two at a time. */
-enum { THREADS = 4, ROUNDS = 3000, PLACES = 8 };
+enum { THREADS = 4, PLACES = 8 };
+#define ROUNDS lb_test_rounds(3000, 40)
 struct traffic {
   struct lb_pool *pool;
   _Atomic(struct lb_block *) places[PLACES];

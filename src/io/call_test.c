@@ -331,7 +331,7 @@ static void test_shut_slot(void **state) {
 }
 
 /* Any number of threads run calls in a slot of their own; others cancel them. */
-#define RACE_ROUNDS 3000
+#define RACE_ROUNDS lb_test_rounds(3000, 12)
 
 struct race {
   struct lb_io *io;

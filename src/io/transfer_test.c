@@ -610,7 +610,8 @@ static void test_hosts_are_forgotten(void **state) {
   struct http_server *servers[3];
   rig_init(&rig);
   for (int i = 0; i < 3; i++) servers[i] = http_server_start();
-  for (int i = 0; i < 2 * LB_HOSTS_IDLE_MAX; i++) {
+  int hosts = lb_test_rounds(2 * LB_HOSTS_IDLE_MAX, LB_HOSTS_IDLE_MAX + 6);
+  for (int i = 0; i < hosts; i++) {
     struct exchange ex;
     struct lb_endpoint *endpoint = NULL;
     char url[64];

@@ -137,12 +137,8 @@ static void step(struct reader *reader, struct world *world, struct lb_random *r
 
 static void rule_3_3_no_gap_whatever_the_readers_do(void **state) {
   (void)state;
-  int64_t seed = lb_os_boottime_ms();
-  const char *given = lb_os_getenv("LAKEBEAT_TEST_SEED"); /* to repeat a run */
-  if (given != NULL) assert_true(lb_str_to_i64(lb_str_from(given), &seed));
-  print_message("LAKEBEAT_TEST_SEED=%lld\n", (long long)seed);
   struct lb_random_state chance;
-  lb_random_seed(&chance, (uint64_t)seed);
+  lb_random_seed(&chance, lb_test_seed());
   struct lb_random rnd = lb_random_from(&chance);
   static struct reader readers[READERS];
   memset(readers, 0, sizeof(readers));
@@ -151,7 +147,8 @@ static void rule_3_3_no_gap_whatever_the_readers_do(void **state) {
   world.log.log.level = LB_LOG_OFF;
   world.sched->rnd = rnd;
   world.latency_ms = 10 * SECOND; /* the shortest interval */
-  for (int i = 0; i < STEPS; i++) {
+  int steps = lb_test_rounds(STEPS, 400);
+  for (int i = 0; i < steps; i++) {
     step(&readers[draw(&rnd, READERS)], &world, &rnd);
     /* Time passes in small pieces, so that no probe is missed between two looks. */
     int64_t until_ms = world.now_ms + (int64_t)draw(&rnd, 12 * SECOND);
@@ -163,7 +160,7 @@ static void rule_3_3_no_gap_whatever_the_readers_do(void **state) {
   for (int n = 0; n < READERS; n++) {
     if (readers[n].open) item_reset(&readers[n].item);
   }
-  assert_true(world.sent > STEPS / 10);
+  assert_true(world.sent > steps / 10);
   world_reset(&world);
 }
 

@@ -7,6 +7,7 @@ static void rule_8_4_limit_follows_rate_and_latency(void **state) {
   (void)state;
   enum { COUNT = 2000 };
   static struct item items[COUNT];
+  int count = lb_test_rounds(COUNT, 40);
   static const struct {
     int64_t latency_ms;
     int64_t interval_ms;
@@ -24,16 +25,16 @@ static void rule_8_4_limit_follows_rate_and_latency(void **state) {
     world.latency_ms = rows[row].latency_ms;
     world.log.log.level = LB_LOG_OFF;
     assert_int_equal(world.limit, 16);
-    for (int i = 0; i < COUNT; i++) {
-      world_pass(&world, rows[row].interval_ms / COUNT);
+    for (int i = 0; i < count; i++) {
+      world_pass(&world, rows[row].interval_ms / count);
       item_init(&items[i], &world);
     }
     world_pass(&world, 10 * MINUTE);
-    assert_in_range(world.limit, rows[row].low, rows[row].high);
+    if (count == COUNT) assert_in_range(world.limit, rows[row].low, rows[row].high);
     world.in_flight_max = 0;
     world_pass(&world, 10 * MINUTE);
     assert_true(world.in_flight_max <= rows[row].high);
-    for (int i = 0; i < COUNT; i++) item_reset(&items[i]);
+    for (int i = 0; i < count; i++) item_reset(&items[i]);
     assert_int_equal(world.limit, 16); /* with the results the rate has gone */
     world_reset(&world);
   }

@@ -858,16 +858,16 @@ static void rule_7_4_one_line_when_armed(void **state) {
 
 static void rule_8_2_at_most_256_bytes(void **state) {
   (void)state;
-  enum { COUNT = 1000 };
-  static struct item items[COUNT];
+  static struct item items[1000];
+  int count = lb_test_rounds((int)LB_ARRAY_LEN(items), 30);
   struct world world;
   world_init(&world);
   int64_t before = lb_mem_stats(LB_MEM_HB).live_bytes;
-  for (int i = 0; i < COUNT; i++) item_init(&items[i], &world);
+  for (int i = 0; i < count; i++) item_init(&items[i], &world);
   struct lb_mem_stats after = lb_mem_stats(LB_MEM_HB);
   int64_t headers = 16 * after.live_blocks;
-  assert_in_range(after.live_bytes + headers - before, COUNT * 64, COUNT * 256);
-  for (int i = 0; i < COUNT; i++) item_reset(&items[i]);
+  assert_in_range(after.live_bytes + headers - before, count * 64, count * 256);
+  for (int i = 0; i < count; i++) item_reset(&items[i]);
   world_reset(&world);
 }
 

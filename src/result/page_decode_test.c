@@ -107,7 +107,7 @@ static void test_stop_anywhere(void **state) {
   (void)state;
   struct rig rig;
   rig_open(&rig);
-  for (int until = 0; until < BATCHES; until++) {
+  for (int until = 0; until < BATCHES; until += lb_test_rounds(1, 9)) {
     begin(&rig);
     read_batches(&rig, 0, until);
     lb_page_decode_stop(rig.dec);
@@ -224,7 +224,8 @@ static void *read_pages(void *ctx) {
     reader->failed = true;
     return NULL;
   }
-  for (int round = 0; round < 6; round++) {
+  int rounds = lb_test_rounds(6, 2);
+  for (int round = 0; round < rounds; round++) {
     int until = round % 2 == 0 ? BATCHES : round * 3;
     if (!read_page(dec, rig, until)) reader->failed = true;
   }
@@ -238,13 +239,14 @@ static void test_many_results(void **state) {
   struct rig rig;
   struct reader readers[READERS];
   struct lb_thread threads[READERS];
+  int count = lb_test_rounds(READERS, 2);
   rig_open(&rig);
-  for (int i = 0; i < READERS; i++) {
+  for (int i = 0; i < count; i++) {
     readers[i] = (struct reader){.rig = &rig};
     LB_TEST_OK(lb_os_thread_start(&threads[i], "reader", read_pages, &readers[i], NULL),
                NULL);
   }
-  for (int i = 0; i < READERS; i++) {
+  for (int i = 0; i < count; i++) {
     lb_os_thread_join(&threads[i]);
     assert_false(readers[i].failed);
   }

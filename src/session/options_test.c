@@ -556,7 +556,7 @@ static void test_out_of_memory(void **state) {
 
 /* Readers on another thread while a thread sets; for the sanitizers to watch. */
 
-#define ROUNDS 2000
+#define ROUNDS lb_test_rounds(2000, 30)
 
 static void *read_on(void *arg) {
   struct lb_options *opts = arg;

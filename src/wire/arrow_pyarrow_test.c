@@ -143,7 +143,8 @@ static void flip_bits(const char *schema_hex, const char *batch_hex, int64_t row
   lb_result_schema_init(&schema);
   LB_TEST_OK(lb_result_schema_from_metadata(&meta, &schema, &err), &err);
   LB_TEST_OK(lb_arrow_decoder_create(&schema, &dec, &err), &err);
-  for (size_t i = 0; i < batch.len * 8; i += step) {
+  size_t bits = batch.len * 8;
+  for (size_t i = 0; i < bits; i += step * lb_test_step(bits / step, 60)) {
     struct bytes copy = bytes_exact(batch.data, batch.len);
     struct ArrowArray array;
     int32_t count = 0;
