@@ -157,6 +157,7 @@ static void keep_text(struct lb_transfer *t, struct lb_str name, struct lb_str v
     size_t cap;
   } kept[] = {
       {LB_STR("content-type"), to->content_type, sizeof(to->content_type)},
+      {LB_STR("content-encoding"), to->content_encoding, sizeof(to->content_encoding)},
       {LB_STR("x-thriftserver-error-message"), to->thrift_error,
        sizeof(to->thrift_error)},
       {LB_STR("x-databricks-error-or-redirect-message"), to->databricks_error,

@@ -88,6 +88,7 @@ struct lb_authorizer {
 /* Response headers that decide anything; empty when absent. Views into the request. */
 struct lb_reply_headers {
   char content_type[64];
+  char content_encoding[32];   /* never asked for */
   char thrift_error[512];      /* x-thriftserver-error-message */
   char databricks_error[512];  /* x-databricks-error-or-redirect-message */
   char reason_phrase[128];     /* x-databricks-reason-phrase */

@@ -128,11 +128,29 @@ static enum lb_status check_part(struct lb_cloud_file *file,
       (long long)headers->content_range_start, (long long)file->owned.received);
 }
 
+/* As damaged as any body that cannot be decoded, but that it can be said why. */
+static enum lb_status check_encoding(struct lb_cloud_file *file,
+                                     const struct lb_reply_headers *headers,
+                                     struct lb_error *err) {
+  struct lb_str encoding = lb_str_from(headers->content_encoding);
+  if (encoding.len == 0 || lb_str_equal_nocase(encoding, LB_STR("identity"))) {
+    return LB_OK;
+  }
+  file->owned.undecodable = true;
+  lb_error_set(err, LB_PROTOCOL,
+               "it came with Content-Encoding: %s, which was not asked for: the store or "
+               "a proxy has changed it on the way",
+               headers->content_encoding);
+  lb_redact(err->message);
+  return LB_PROTOCOL;
+}
+
 static enum lb_status begin_reply(struct lb_cloud_file *file, struct lb_request *req,
                                   struct lb_error *err) {
   const struct lb_reply_headers *headers = &req->headers;
   bool part = req->http_status == 206;
   file->owned.discard = 0;
+  LB_TRY(check_encoding(file, headers, err));
   if (part) LB_TRY(check_part(file, headers, err));
   int64_t length = LB_MIN(headers->content_length, LENGTH_MOST_BYTES);
   if (part && length >= 0) length += file->owned.received;

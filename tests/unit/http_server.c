@@ -50,8 +50,8 @@ struct http_server {
   int released; /* HTTP_HOLD steps of requests below this number go on */
   int hangups;
   struct http_step steps[STEPS_MAX];
+  bool played[STEPS_MAX];
   size_t step_count;
-  size_t next_step;
   struct connection *connections[CONNECTIONS_MAX];
   int connection_count;
   struct kept kept[KEPT_MAX];
@@ -120,13 +120,28 @@ static char *read_body(struct connection *c, size_t head_len, size_t len) {
   return body;
 }
 
+/* The first step that was not played and is for such a request; step_count: none. */
+static size_t find_step(const struct http_server *s, const char *head) {
+  size_t line_len = strcspn(head, "\r");
+  for (size_t i = 0; i < s->step_count; i++) {
+    const char *path = s->steps[i].path;
+    if (s->played[i]) continue;
+    if (path == NULL || memmem(head, line_len, path, strlen(path)) != NULL) return i;
+  }
+  return s->step_count;
+}
+
 /* Counts a request, keeps it, and says what to do with it. Takes head and body. */
 static struct http_step arrived(struct connection *c, char *head, char *body, size_t len,
                                 int *number) {
   struct http_server *s = c->server;
-  struct http_step step = {HTTP_REPLY, 0, NULL, NULL, 0, false, false};
+  struct http_step step = {.kind = HTTP_REPLY};
   pthread_mutex_lock(&s->mu);
-  if (s->next_step < s->step_count) step = s->steps[s->next_step++];
+  size_t nth = find_step(s, head);
+  if (nth < s->step_count) {
+    step = s->steps[nth];
+    s->played[nth] = true;
+  }
   *number = s->requests++;
   if (*number < KEPT_MAX) {
     s->kept[*number] = (struct kept){head, body, len, c->number};
@@ -163,6 +178,7 @@ static bool reply(struct connection *c, const struct http_step *step) {
   const char *body = step->body != NULL ? step->body : "ok";
   size_t len = step->body_len > 0 ? step->body_len : strlen(body);
   bool half = step->kind == HTTP_HALF || step->kind == HTTP_HALF_HANG;
+  size_t sent = step->sent > 0 ? step->sent : len / 2;
   bool chunked = step->kind == HTTP_CHUNKED || step->kind == HTTP_HALF_CHUNKS;
   char head[2048], length[64] = "";
   if (chunked) {
@@ -176,7 +192,7 @@ static bool reply(struct connection *c, const struct http_step *step) {
   if (!send_all(c->fd, head, (size_t)n)) return false;
   if (chunked) {
     if (!send_chunks(c->fd, body, len, step->kind == HTTP_CHUNKED)) return false;
-  } else if (!send_all(c->fd, body, half ? len / 2 : len)) {
+  } else if (!send_all(c->fd, body, half ? sent : len)) {
     return false;
   }
   if (step->kind == HTTP_HALF_HANG) wait_for_close(c);
@@ -189,11 +205,11 @@ static void reset(struct connection *c) {
   setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 }
 
-/* The step that the next request will get, for what happens before its body is read. */
-static enum http_step_kind peek(struct http_server *s) {
+/* The step that this request will get, for what happens before its body is read. */
+static enum http_step_kind peek(struct http_server *s, const char *head) {
   pthread_mutex_lock(&s->mu);
-  enum http_step_kind kind =
-      s->next_step < s->step_count ? s->steps[s->next_step].kind : HTTP_REPLY;
+  size_t nth = find_step(s, head);
+  enum http_step_kind kind = nth < s->step_count ? s->steps[nth].kind : HTTP_REPLY;
   pthread_mutex_unlock(&s->mu);
   return kind;
 }
@@ -205,7 +221,7 @@ static bool serve_one(struct connection *c, bool *gone) {
   if (head_len == 0) return false;
   char *head = strndup(c->buffer, head_len);
   if (head == NULL) die("strndup");
-  bool early = peek(c->server) == HTTP_RESET_EARLY;
+  bool early = peek(c->server, head) == HTTP_RESET_EARLY;
   size_t len = early ? 0 : content_length(head);
   char *body = read_body(c, head_len, len);
   *gone = body == NULL;
@@ -337,8 +353,8 @@ void http_server_script(struct http_server *s, const struct http_step *steps,
   if (count > STEPS_MAX) die("too many steps");
   pthread_mutex_lock(&s->mu);
   memcpy(s->steps, steps, count * sizeof(*steps));
+  memset(s->played, 0, sizeof(s->played));
   s->step_count = count;
-  s->next_step = 0;
   pthread_mutex_unlock(&s->mu);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A small HTTP/1.1 server in the test's own process, on 127.0.0.1 and a port of its own.
  * It plays a script: the nth request (over all connections) gets the nth step, later ones
- * a plain 200. One thread per connection. Nothing here waits for time to pass;
+ * a plain 200. A step with a path is for requests of that path alone, so that several may
+ * come in any order. One thread per connection. Nothing here waits for time to pass;
  * the functions that wait for an event give up after 20 s by ending the program. */
 #ifndef LB_TESTS_UNIT_HTTP_SERVER_H
 #define LB_TESTS_UNIT_HTTP_SERVER_H
@@ -29,6 +30,8 @@ struct http_step {
   const char *headers; /* whole lines, each with \r\n; NULL: none */
   const char *body;    /* NULL: "ok" */
   size_t body_len;     /* 0: strlen(body) */
+  size_t sent;         /* HTTP_HALF, HTTP_HALF_HANG: bytes of the body; 0: half of it */
+  const char *path;    /* what the request line has to contain; NULL: anything */
   bool close;          /* close the connection after the reply, without saying so */
   bool lost; /* nothing is read from that connection any more, but it stays open */
 };
@@ -46,7 +49,7 @@ void http_server_stop(struct http_server *s);
 int http_server_port(const struct http_server *s);
 /* "http://127.0.0.1:port/path?o=1"; valid until the server is stopped. */
 const char *http_server_url(const struct http_server *s);
-/* Copied; starts anew with the next request. */
+/* Copied, but for the texts; starts anew with the next request. */
 void http_server_script(struct http_server *s, const struct http_step *steps,
                         size_t count);
 
