@@ -30,7 +30,8 @@ struct scanner {
   int32_t cap;
   int32_t depth; /* of parentheses */
   bool first_seen;
-  bool writes; /* INSERT, UPDATE, DELETE or MERGE outside of parentheses */
+  bool reads;  /* SELECT, VALUES or TABLE outside of parentheses came first, */
+  bool writes; /* or INSERT, UPDATE, DELETE or MERGE did */
   struct lb_str first;
   enum token last;
   struct lb_str last_text;
@@ -97,6 +98,24 @@ static bool is_one_of(struct lb_str word, const char *const *words, size_t count
   return false;
 }
 
+/* What stands here is a name, such as a column's, whatever word it is. */
+static bool name_is_due(const struct scanner *s) {
+  static const char *const words[] = {"AND", "AS", "BY",        "FROM",  "JOIN",
+                                      "ON",  "OR", "RECURSIVE", "WHERE", "WITH"};
+  if (s->last == WORD) return is_one_of(s->last_text, words, LB_ARRAY_LEN(words));
+  return s->last == OTHER && strchr(")]", s->last_text.data[0]) == NULL;
+}
+
+/* Behind WITH or FROM: the first word outside of parentheses that begins a query or a
+ * change tells which of them it is. */
+static void judge_word(struct scanner *s, struct lb_str word) {
+  static const char *const writing[] = {"INSERT", "UPDATE", "DELETE", "MERGE"};
+  static const char *const reading[] = {"SELECT", "VALUES", "TABLE"};
+  if (s->depth != 0 || s->reads || s->writes || name_is_due(s)) return;
+  s->writes = is_one_of(word, writing, LB_ARRAY_LEN(writing));
+  s->reads = is_one_of(word, reading, LB_ARRAY_LEN(reading));
+}
+
 static enum token take_word(struct scanner *s) {
   const char *begin = s->at;
   while (s->at < s->end && is_word(*s->at)) s->at++;
@@ -105,8 +124,7 @@ static enum token take_word(struct scanner *s) {
     s->first_seen = true;
     s->first = word;
   }
-  static const char *const writing[] = {"INSERT", "UPDATE", "DELETE", "MERGE"};
-  if (s->depth == 0 && is_one_of(word, writing, LB_ARRAY_LEN(writing))) s->writes = true;
+  judge_word(s, word);
   bool raw = word.len == 1 && (*begin == 'r' || *begin == 'R') && s->at < s->end &&
              (*s->at == '\'' || *s->at == '"');
   if (raw) skip_quoted(s, false);
@@ -301,6 +319,29 @@ enum lb_status lb_sql_scan(struct lb_str sql, struct lb_sql_scan *out,
   made.is_relation = s.first_seen && is_relation(&s);
   *out = made;
   return LB_OK;
+}
+
+struct lb_str lb_sql_next_text(struct lb_str sql, size_t from) {
+  struct scanner s = {
+      .at = sql.data + from, .begin = sql.data, .end = sql.data + sql.len};
+  while (s.at < s.end) {
+    if (skip_blank(&s)) continue;
+    const char *begin = s.at;
+    char c = *begin;
+    bool text = c == '\'' || c == '"';
+    if (is_letter(c)) {
+      text = take_word(&s) == TEXT;
+    } else if (text || c == '`') {
+      skip_quoted(&s, text);
+    } else if (is_digit(c)) {
+      (void)take_number(&s);
+    } else {
+      text = c == '$' && skip_dollars(&s);
+      if (!text) s.at++;
+    }
+    if (text) return (struct lb_str){begin, (size_t)(s.at - begin)};
+  }
+  return (struct lb_str){NULL, 0};
 }
 
 struct lb_str lb_sql_first_word(struct lb_str sql) {

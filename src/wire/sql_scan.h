@@ -26,9 +26,9 @@ struct lb_sql_scan {
   struct lb_sql_marker *markers; /* in the order of the text */
   int32_t count;
   bool named;    /* the markers are `:name`, not `?` */
-  bool is_query; /* it only reads: SELECT, VALUES, SHOW, ...; WITH and FROM when no
-                    word as INSERT, UPDATE, DELETE, MERGE stands outside of
-                    parentheses (a column of that name counts, too) */
+  bool is_query; /* it only reads: SELECT, VALUES, SHOW, ...; WITH and FROM unless
+                    INSERT, UPDATE, DELETE or MERGE follows outside of parentheses, before
+                    any SELECT, and is no name */
   /* It can stand in parentheses behind FROM: SELECT, WITH, VALUES, TABLE or FROM, without
    * such a word. */
   bool is_relation;
@@ -41,6 +41,11 @@ struct lb_sql_scan {
 enum lb_status lb_sql_scan(struct lb_str sql, struct lb_sql_scan *out,
                            struct lb_error *err) LB_MUST_USE;
 void lb_sql_scan_reset(struct lb_sql_scan *scan);
+
+/* The next quoted text, or body between dollar signs, at from or behind it: a view with
+ * its quotes, and the r before raw ones. One that does not end reaches to the end of sql.
+ * data NULL: there is none. */
+struct lb_str lb_sql_next_text(struct lb_str sql, size_t from);
 
 /* The first word, without comments and parentheses before it; len 0: there is none. */
 struct lb_str lb_sql_first_word(struct lb_str sql);

@@ -111,6 +111,15 @@ static void test_queries(void **state) {
       is_query("WITH a AS (SELECT 1) DELETE FROM t WHERE x IN (SELECT * FROM a)"));
   assert_false(is_query("with a as (select 1) update t set x = 1"));
   assert_true(is_query("WITH a AS (SELECT update, merge FROM b) SELECT (delete) FROM a"));
+  assert_true(is_query("WITH a AS (SELECT 1) SELECT update FROM a WHERE x = ?"));
+  assert_true(is_query("WITH update AS (SELECT ?), merge AS (SELECT 2) VALUES (1)"));
+  assert_true(is_query("FROM a JOIN insert ON delete = ? SELECT *"));
+  assert_true(is_query("FROM s.update AS delete, merge TABLE t"));
+  assert_false(is_query("WITH a AS (SELECT 1), update AS (SELECT 2) UPDATE t SET x = ?"));
+  assert_false(is_query("FROM VALUES (1) AS t INSERT INTO a SELECT * INSERT INTO b "
+                        "SELECT *"));
+  assert_false(is_query("FROM a, update INSERT OVERWRITE TABLE b SELECT ?"));
+  assert_false(is_query("WITH a AS (SELECT ?) FROM a INSERT INTO b SELECT *"));
   assert_false(is_query("INSERT INTO t SELECT ?"));
   assert_false(is_query("MERGE INTO t USING s"));
   assert_false(is_query(""));
@@ -187,6 +196,29 @@ static void test_markers_that_join(void **state) {
   expect_joins("SELECT ? ?, ? `a`, `b`, ?", "0100");
 }
 
+/* The quoted texts of sql, one behind the other. */
+static void expect_texts(const char *sql, const char *wanted) {
+  struct lb_str all = lb_str_from(sql), text;
+  struct lb_buf found;
+  size_t from = 0;
+  lb_buf_init(&found, LB_MEM_TEST, 4096);
+  while ((text = lb_sql_next_text(all, from)).len > 0) {
+    lb_buf_append_str(&found, text);
+    from = (size_t)(text.data - all.data) + text.len;
+  }
+  const char *texts = lb_buf_text(&found);
+  assert_string_equal(texts ? texts : "", wanted);
+  lb_buf_reset(&found);
+}
+
+static void test_texts(void **state) {
+  (void)state;
+  expect_texts("", "");
+  expect_texts("SELECT a, `b'c`, 1 -- 'x'\n /* 'y' */", "");
+  expect_texts("SELECT 'a' \"b\", 'c\\'d', r'e\\', 'f'", "'a'\"b\"'c\\'d'r'e\\''f'");
+  expect_texts("-- it's\n'a' /* it's */ 'b' $$ it's $$ 'c", "'a''b'$$ it's $$'c");
+}
+
 static void test_too_many(void **state) {
   (void)state;
   struct lb_buf sql;
@@ -225,6 +257,6 @@ static void test_without_memory(void **state) {
 LB_TEST_MAIN(LB_TEST(test_markers), LB_TEST(test_what_is_skipped),
              LB_TEST(test_what_never_ends), LB_TEST(test_other_colons),
              LB_TEST(test_both_kinds), LB_TEST(test_queries), LB_TEST(test_relations),
-             LB_TEST(test_markers_that_join),
+             LB_TEST(test_markers_that_join), LB_TEST(test_texts),
              LB_TEST(what_stands_around_a_statement_goes), LB_TEST(test_too_many),
              LB_TEST(test_without_memory))
