@@ -45,6 +45,9 @@ static enum lb_status call_server(const struct lb_run *run, struct lb_execute_ca
     run->running(run->ctx, NULL, status == LB_OK ? 1 : progress);
   }
   if (status != LB_OK) {
+    bool literals = run->shown_sql.data && run->shown_sql.data != run->sql.data &&
+                    run->param_count == 0;
+    if (literals) lb_verdict_hide_echo(err);
     lb_verdict_name_statement(run->shown_sql.data ? run->shown_sql : run->sql, err);
     lb_call_release(&call->base);
     return status;

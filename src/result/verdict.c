@@ -2,11 +2,14 @@
 #include "result/verdict.h"
 
 #include "base/log.h"
+#include "wire/sql_scan.h"
 
 /* So much of a statement tells which one it is. */
 #define SHOWN_SQL_BYTES 160u
 /* Secrets are hidden before the text is cut. */
 #define READ_SQL_BYTES 2048u
+/* Texts in quotes are left out, however long, but not looked through for ever. */
+#define SCANNED_SQL_BYTES ((size_t)1024 * 1024)
 
 static void append_reason(enum lb_hb_reason reason, const struct lb_hb_options *options,
                           struct lb_error *err) {
@@ -82,18 +85,12 @@ void lb_verdict_explain(const struct lb_hb_stats *stats, const char *query_id,
   append_reason(judged ? verdict.reason : seen.reason, options, err);
 }
 
-/* Behind the text in quotes that begins at i, as far as it goes. */
-static size_t end_of_quoted(struct lb_str sql, size_t i) {
-  char quote = sql.data[i++];
-  while (i < sql.len && sql.data[i] != quote) i += sql.data[i] == '\\' ? 2 : 1;
-  return LB_MIN(i + 1, sql.len);
-}
-
 /* One line; every run of white space is one space. What stands in quotes is left out:
  * values, which may be secrets, and those of parameters too. */
 static size_t flatten(struct lb_str sql, char *out, size_t cap) {
   size_t len = 0;
   bool space = false;
+  struct lb_str text = lb_sql_next_text(sql, 0);
   for (size_t i = 0; i < sql.len && len + 7 < cap; i++) {
     unsigned char c = (unsigned char)sql.data[i];
     if (c <= ' ' || c == 0x7f) {
@@ -103,25 +100,41 @@ static size_t flatten(struct lb_str sql, char *out, size_t cap) {
     if (space) out[len++] = ' ';
     space = false;
     out[len++] = (char)c;
-    if (c != '\'' && c != '"') continue;
-    i = end_of_quoted(sql, i) - 1;
+    if (text.data != sql.data + i) continue;
+    char quote = (char)c;
+    if (c == 'r' || c == 'R') out[len++] = quote = sql.data[i + 1];
     memcpy(out + len, "...", 3);
     len += 3;
-    out[len++] = (char)c;
+    out[len++] = quote;
+    i += text.len - 1;
+    text = lb_sql_next_text(sql, i + 1);
   }
   out[len] = '\0';
   return len;
 }
 
+/* Spark and Databricks repeat the statement behind a headline, and Spark its plan. */
+void lb_verdict_hide_echo(struct lb_error *err) {
+  static const char *const begin[] = {"\n== SQL", ";\n"};
+  if (!err || err->status == LB_OK) return;
+  struct lb_str text = lb_str_from(err->message);
+  for (size_t i = 0; i < LB_ARRAY_LEN(begin); i++) {
+    text.len = LB_MIN(text.len, lb_str_find(text, lb_str_from(begin[i])));
+  }
+  text = lb_str_trim(text);
+  err->message[(size_t)(text.data - err->message) + text.len] = '\0';
+}
+
 void lb_verdict_name_statement(struct lb_str sql, struct lb_error *err) {
   if (!err || err->status == LB_OK || sql.len == 0) return;
   char whole[READ_SQL_BYTES], shown[SHOWN_SQL_BYTES];
-  size_t len = flatten(sql, whole, sizeof whole);
+  struct lb_str scanned = {sql.data, LB_MIN(sql.len, SCANNED_SQL_BYTES)};
+  size_t len = flatten(scanned, whole, sizeof whole);
   lb_utf8_clean(whole, len);
   lb_redact(whole);
   size_t all = strlen(whole);
   size_t kept = lb_str_copy(shown, sizeof shown, (struct lb_str){whole, all});
-  bool cut = kept < all || len + 7 >= sizeof whole;
+  bool cut = kept < all || len + 7 >= sizeof whole || scanned.len < sql.len;
   lb_error_append(err, " (%s%s%sstatement: %s%s)", err->query_id[0] ? "query id " : "",
                   err->query_id, err->query_id[0] ? ", " : "", shown, cut ? " ..." : "");
 }

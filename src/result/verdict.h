@@ -20,6 +20,9 @@ void lb_verdict_explain(const struct lb_hb_stats *stats, const char *query_id,
                         const struct lb_hb_options *options,
                         const struct lb_verdict_facts *facts, struct lb_error *err);
 
+/* Cuts off what a server repeats of the statement: values that stand in it as literals
+ * may be secrets. Before lb_verdict_name_statement. */
+void lb_verdict_hide_echo(struct lb_error *err);
 /* Appends the query id, if the error has one, and the beginning of the statement, on one
  * line and without what stands in quotes, to the error of an execution. */
 void lb_verdict_name_statement(struct lb_str sql, struct lb_error *err);

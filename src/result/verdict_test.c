@@ -104,7 +104,52 @@ static void test_an_error_names_its_statement(void **state) {
   }
 }
 
+/* What a quote means depends on what stands around it. */
+static void test_no_quoted_value_is_shown(void **state) {
+  (void)state;
+  static const struct {
+    const char *sql, *shown;
+  } rows[] = {
+      {"-- it's\nSELECT 'hunter2'", "-- it's SELECT '...'"},
+      {"/* don't */ SELECT 'hunter2', `it's`, 'hunter2'",
+       "/* don't */ SELECT '...', `it's`, '...'"},
+      {"SELECT r'hunter2\\', 'hunter2'", "SELECT r'...', '...'"},
+      {"SELECT R\"hunter2\", $$hunter2 '$$, 'hunter2", "SELECT R\"...\", $...$, '...'"},
+  };
+  for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
+    struct lb_error err = LB_ERROR_INIT;
+    char wanted[128];
+    (void)lb_error_set(&err, LB_SERVER, "no");
+    lb_verdict_name_statement(lb_str_from(rows[i].sql), &err);
+    (void)snprintf(wanted, sizeof wanted, "no (statement: %s)", rows[i].shown);
+    assert_string_equal(err.message, wanted);
+  }
+}
+
+static void test_an_echo_of_the_statement_is_cut(void **state) {
+  (void)state;
+  static const char *const echoes[] = {
+      "\n\n== SQL ==\nSELECT 'hunter2'\n----^^^\n",
+      "\n== SQL (line 1, position 4) ==\nSELECT 'hunter2'",
+      ";\n'Project [hunter2 AS x]\n+- OneRowRelation\n",
+  };
+  for (size_t i = 0; i < LB_ARRAY_LEN(echoes); i++) {
+    struct lb_error err = LB_ERROR_INIT;
+    (void)lb_error_set(&err, LB_SERVER, "no: syntax error (pos 4)%s", echoes[i]);
+    lb_verdict_hide_echo(&err);
+    assert_string_equal(err.message, "no: syntax error (pos 4)");
+  }
+  struct lb_error err = LB_ERROR_INIT;
+  lb_verdict_hide_echo(&err);
+  lb_verdict_hide_echo(NULL);
+  (void)lb_error_set(&err, LB_SERVER, "two\nlines");
+  lb_verdict_hide_echo(&err);
+  assert_string_equal(err.message, "two\nlines");
+}
+
 LB_TEST_MAIN(LB_TEST(test_an_error_names_its_statement),
+             LB_TEST(test_an_echo_of_the_statement_is_cut),
+             LB_TEST(test_no_quoted_value_is_shown),
              LB_TEST(test_rule_4_4_names_what_is_known),
              LB_TEST(test_each_reason_names_its_option),
              LB_TEST(test_rule_4_4_never_makes_an_error))

@@ -136,6 +136,13 @@ def test_query_over_rows(conn: AdbcConnection) -> None:
         assert table_of(read).column("a").to_pylist() == [1, 1, 2, 2, 3, 3]
 
 
+def test_query_whose_columns_are_called_like_changes(conn: AdbcConnection) -> None:
+    """Every row's result is read: what looks like a change is a name."""
+    data = one(pa.array([1, 2, 3]))
+    with bound(conn, "WITH t AS (SELECT ? AS a) SELECT a AS update FROM t", data) as read:
+        assert table_of(read).column("update").to_pylist() == [1, 2, 3]
+
+
 def test_stream_of_batches(conn: AdbcConnection) -> None:
     batches = [one(pa.array(part, pa.int64())) for part in ([1], [], [2, 3])]
     reader = pa.RecordBatchReader.from_batches(batches[0].schema, batches)
@@ -177,6 +184,10 @@ def test_no_rows(w: Warehouse, conn: AdbcConnection) -> None:
 def test_errors_show_no_bound_value(conn: AdbcConnection) -> None:
     with pytest.raises(Error, match="nosuch") as caught:
         bound(conn, "SELECT nosuch, ?", one(pa.array(["hunter2"])))
+    assert "hunter2" not in str(caught.value)
+    # Servers repeat a statement that they cannot read, with the literals in it.
+    with pytest.raises(Error, match=r"SELECT \?, 1 FRM b c") as caught:
+        bound(conn, "SELECT ?, 1 FRM b c", one(pa.array(["hunter2"])))
     assert "hunter2" not in str(caught.value)
 
 
