@@ -69,6 +69,8 @@ int lb_os_folder_open_at(int folder, const char *name, int *code);
 int lb_os_file_open_at(int folder, const char *name, int64_t *size, int *code);
 /* For writing; fails when there is one. */
 int lb_os_file_create_at(int folder, const char *name, int *code);
+/* Reading begins anew. */
+bool lb_os_file_rewind(int fd, int *code);
 /* 0 at the end. */
 int64_t lb_os_file_read(int fd, void *dst, size_t cap, int *code);
 bool lb_os_file_write(int fd, const void *data, size_t len, int *code); /* all of it */

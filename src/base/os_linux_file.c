@@ -47,6 +47,12 @@ int lb_os_file_create_at(int folder, const char *name, int *code) {
   return fd;
 }
 
+bool lb_os_file_rewind(int fd, int *code) {
+  if (lseek(fd, 0, SEEK_SET) == 0) return true;
+  *code = errno;
+  return false;
+}
+
 int64_t lb_os_file_read(int fd, void *dst, size_t cap, int *code) {
   for (;;) {
     ssize_t n = read(fd, dst, cap);

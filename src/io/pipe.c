@@ -106,7 +106,7 @@ bool lb_pipe_write(struct lb_pipe *pipe, const void *data, size_t len) {
     while (pipe->synced.len == LB_PIPE_BYTES && !pipe->synced.closed) {
       lb_cond_wait(&pipe->synced.cond, &pipe->synced.mu);
     }
-    open = !pipe->synced.closed;
+    open = !pipe->synced.closed && !pipe->synced.again;
     size_t taken = open ? put(pipe, from, len) : 0;
     from += taken;
     len -= taken;
@@ -117,8 +117,19 @@ bool lb_pipe_write(struct lb_pipe *pipe, const void *data, size_t len) {
 
 void lb_pipe_finish(struct lb_pipe *pipe) {
   lb_mutex_lock(&pipe->synced.mu);
-  pipe->synced.finished = true;
+  pipe->synced.finished = !pipe->synced.again;
   leave(pipe);
+}
+
+bool lb_pipe_again(struct lb_pipe *pipe) {
+  lb_mutex_lock(&pipe->synced.mu);
+  while (!pipe->synced.again && !pipe->synced.closed) {
+    lb_cond_wait(&pipe->synced.cond, &pipe->synced.mu);
+  }
+  bool again = pipe->synced.again && !pipe->synced.closed;
+  pipe->synced.again = false;
+  lb_mutex_unlock(&pipe->synced.mu);
+  return again;
 }
 
 size_t lb_pipe_read(struct lb_pipe *pipe, void *dst, size_t cap) {
@@ -152,6 +163,16 @@ bool lb_pipe_push(struct lb_pipe *pipe, const void *data, size_t len) {
   }
   lb_mutex_unlock(&pipe->synced.mu);
   return room;
+}
+
+void lb_pipe_restart(struct lb_pipe *pipe) {
+  lb_mutex_lock(&pipe->synced.mu);
+  pipe->synced.again = true;
+  pipe->synced.start = pipe->synced.len = 0;
+  pipe->synced.finished = false;
+  pipe->synced.io_waits = false;
+  lb_cond_broadcast(&pipe->synced.cond);
+  lb_mutex_unlock(&pipe->synced.mu);
 }
 
 void lb_pipe_close(struct lb_pipe *pipe) {

@@ -27,6 +27,7 @@ struct lb_pipe {
     size_t len LB_GUARDED_BY(mu);
     bool finished LB_GUARDED_BY(mu); /* whoever writes has written all */
     bool closed LB_GUARDED_BY(mu);   /* the request has ended */
+    bool again LB_GUARDED_BY(mu); /* it is repeated, and the writer does not know yet */
     bool io_waits LB_GUARDED_BY(mu); /* the transfer is paused */
     bool waking LB_GUARDED_BY(mu);   /* wake_task is on its way */
   } synced;
@@ -37,9 +38,13 @@ enum lb_status lb_pipe_create(struct lb_io *io, struct lb_pipe **out,
 void lb_pipe_retain(struct lb_pipe *pipe);
 void lb_pipe_release(struct lb_pipe *pipe); /* NULL is a no-op */
 
-/* The application's side. Waits for room; false when the request has ended. */
+/* The application's side. Waits for room; false when the request has ended or is to be
+ * repeated: ask lb_pipe_again which. */
 bool lb_pipe_write(struct lb_pipe *pipe, const void *data, size_t len);
 void lb_pipe_finish(struct lb_pipe *pipe);
+/* After what was written last: waits for the end of the request (false), or until it is
+ * to be repeated (true): then everything has to be written once more, and finished. */
+bool lb_pipe_again(struct lb_pipe *pipe);
 /* Waits for bytes; 0: the request has ended and everything was read. */
 size_t lb_pipe_read(struct lb_pipe *pipe, void *dst, size_t cap);
 
@@ -48,6 +53,8 @@ size_t lb_pipe_pull(struct lb_pipe *pipe, void *dst, size_t cap, bool *end);
 /* All or nothing; false: no room yet, wake will be called. len is at most
  * LB_PIPE_BYTES. */
 bool lb_pipe_push(struct lb_pipe *pipe, const void *data, size_t len);
+/* The request is to be repeated: what was written is forgotten, and comes anew. */
+void lb_pipe_restart(struct lb_pipe *pipe);
 /* The request has ended: both sides are told. */
 void lb_pipe_close(struct lb_pipe *pipe);
 

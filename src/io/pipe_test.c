@@ -86,6 +86,38 @@ static void test_close(void **state) {
   lb_io_test_destroy(io, 0);
 }
 
+/* What was written for an attempt that is to be repeated does not come with the next. */
+static void test_restart(void **state) {
+  (void)state;
+  static uint8_t data[LB_PIPE_BYTES];
+  char got[10] = "";
+  struct lb_io *io;
+  struct lb_pipe *pipe = create(&io);
+  bool end = true;
+  assert_true(lb_pipe_write(pipe, data, sizeof data));
+  lb_pipe_restart(pipe);
+  assert_false(lb_pipe_write(pipe, "old", 3));
+  lb_pipe_finish(pipe);
+  assert_int_equal(lb_pipe_pull(pipe, got, sizeof got, &end), 0);
+  assert_false(end);
+  assert_true(lb_pipe_again(pipe));
+  assert_true(lb_pipe_write(pipe, "new", 3));
+  lb_pipe_finish(pipe);
+  assert_int_equal(lb_pipe_pull(pipe, got, sizeof got, &end), 3);
+  assert_string_equal(got, "new");
+  assert_int_equal(lb_pipe_pull(pipe, got, sizeof got, &end), 0);
+  assert_true(end);
+  lb_pipe_restart(pipe); /* and again, behind the end of what was written */
+  assert_true(lb_pipe_again(pipe));
+  assert_true(lb_pipe_write(pipe, "x", 1));
+  lb_pipe_restart(pipe);
+  lb_pipe_close(pipe);
+  assert_false(lb_pipe_again(pipe));
+  lb_io_test_round(io);
+  lb_pipe_release(pipe);
+  lb_io_test_destroy(io, 0);
+}
+
 static void test_out_of_memory(void **state) {
   (void)state;
   struct lb_io *io;
@@ -100,4 +132,4 @@ static void test_out_of_memory(void **state) {
 }
 
 LB_TEST_MAIN(LB_TEST(test_ring), LB_TEST(test_wake), LB_TEST(test_close),
-             LB_TEST(test_out_of_memory))
+             LB_TEST(test_restart), LB_TEST(test_out_of_memory))

@@ -83,7 +83,10 @@ static size_t to_pipe(struct lb_transfer *t, const char *data, size_t len) {
                        t->req->what, len);
     return stop_with_fault(t);
   }
-  if (lb_pipe_push(t->req->pipe, data, len)) return len;
+  if (lb_pipe_push(t->req->pipe, data, len)) {
+    t->sunk_bytes += len;
+    return len;
+  }
   t->paused = true;
   return CURL_WRITEFUNC_PAUSE;
 }

@@ -140,7 +140,9 @@ struct lb_request {
   const char *const *header_lines;
   size_t header_count;
   /* Where the body of a PUT comes from, upload_bytes in all, and where that of a good
-   * reply to a GET goes; retained. Such a request is LB_REPEAT_NEVER. NULL: memory. */
+   * reply to a GET goes; retained. NULL: memory. A PUT is repeated with what is written
+   * anew (lb_pipe_again), so that its writer asks for that unless it is LB_REPEAT_NEVER;
+   * a GET only until the first byte has come. */
   struct lb_pipe *pipe;
   int64_t upload_bytes;
   struct lb_sink *sink;   /* of a GET without a pipe; NULL: memory */

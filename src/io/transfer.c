@@ -116,7 +116,7 @@ static struct lb_retry_decision decide(const struct lb_transfer *t) {
   int64_t budget_ms = req->endpoint->retry_timeout_ms;
   if (req->timeout_ms > 0) budget_ms = LB_MIN(budget_ms, req->timeout_ms);
   struct lb_retry_facts facts = {
-      /* What the sink has got cannot be taken back. */
+      /* What the sink or pipe has got cannot be taken back. */
       .repeat = t->sunk_bytes > 0 ? LB_REPEAT_NEVER : req->repeat,
       .outcome = lb_outcome_of(&t->attempt),
       .attempts = req->attempts,
@@ -152,6 +152,7 @@ static void wait_then_repeat(struct lb_transfer *t, int64_t wait_ms) {
   t->state = LB_TRANSFER_WAITING;
   t->again_ms = lb_ms_add(lb_loop_now_ms(t->io), wait_ms);
   lb_buf_clear(&req->reply);
+  if (req->pipe != NULL && req->method == LB_METHOD_PUT) lb_pipe_restart(req->pipe);
   enum lb_status status = arm(t, &req->err);
   if (status != LB_OK) {
     finish(t, status);
@@ -160,10 +161,9 @@ static void wait_then_repeat(struct lb_transfer *t, int64_t wait_ms) {
   if (!busy) return;
   if (!t->told_waiting) {
     lb_log(&t->io->log, LB_LOG_INFO, "io",
-           "%s: %s is not ready (HTTP %d; a warehouse that starts takes minutes), trying "
-           "for "
-           "up to %s",
-           req->what, req->endpoint->host, (int)t->attempt.http_status,
+           "%s: %s is not ready (HTTP %d%s), trying for up to %s", req->what,
+           req->endpoint->host, (int)t->attempt.http_status,
+           req->endpoint->store ? "" : "; a warehouse that starts takes minutes",
            lb_duration_text(req->endpoint->retry_timeout_ms).text);
     t->told_waiting = true;
   }

@@ -44,7 +44,7 @@ struct lb_transfer {
   size_t body_given;   /* bytes of the body handed to curl */
   bool body_at_once;   /* all of it was handed to curl before the request began */
   bool repeat_refused; /* curl wanted to send it again by itself */
-  size_t sunk_bytes;   /* bytes of the reply's body handed to the sink */
+  size_t sunk_bytes;   /* bytes of the reply's body handed to the sink or pipe */
   bool chunked;        /* the reply says where it ends by its encoding */
   bool head_ended;     /* all headers of the reply are known */
   bool download;       /* ... and its body goes to the sink or pipe */

@@ -674,6 +674,67 @@ static void test_download_says_where_it_ends(void **state) {
   }
 }
 
+static void expect_body(struct rig *rig, int nth, const char *wanted) {
+  size_t len = 0;
+  const char *body = http_server_body(rig->server, nth, &len);
+  assert_int_equal(len, strlen(wanted));
+  assert_memory_equal(body, wanted, len);
+}
+
+/* A store that is busy gets the upload once more, from its beginning. */
+static void test_upload_is_written_anew(void **state) {
+  (void)state;
+  struct rig rig;
+  struct exchange ex;
+  rig_init(&rig);
+  rig_script(&rig, (struct http_step){.status = 503}, (struct http_step){.status = 201});
+  exchange_init(&ex, rig.io, rig.endpoint, LB_REPEAT_IF_NOT_RECEIVED, "");
+  ex.req->method = LB_METHOD_PUT;
+  ex.req->upload_bytes = 8;
+  LB_TEST_OK(lb_pipe_create(rig.io, &ex.req->pipe, NULL), NULL);
+  exchange_start(&ex);
+  assert_true(lb_pipe_write(ex.req->pipe, "the file", 8));
+  lb_pipe_finish(ex.req->pipe);
+  assert_true(lb_pipe_again(ex.req->pipe));
+  assert_true(lb_pipe_write(ex.req->pipe, "the ", 4));
+  rig_advance(&rig, 2000);
+  assert_true(lb_pipe_write(ex.req->pipe, "file", 4));
+  lb_pipe_finish(ex.req->pipe);
+  assert_false(lb_pipe_again(ex.req->pipe));
+  exchange_wait(&ex);
+  LB_TEST_OK(ex.req->status, &ex.req->err);
+  assert_int_equal(ex.req->http_status, 201);
+  assert_int_equal(ex.req->attempts, 2);
+  expect_body(&rig, 0, "the file");
+  expect_body(&rig, 1, "the file");
+  exchange_reset(&ex);
+  rig_reset(&rig);
+}
+
+/* From a pipe nothing can be taken back: the second attempt would be appended. */
+static void test_download_that_has_begun_is_not_repeated(void **state) {
+  (void)state;
+  struct rig rig;
+  struct exchange ex;
+  char got[32] = "";
+  rig_init(&rig);
+  rig_script(&rig, (struct http_step){.kind = HTTP_CLOSE},
+             (struct http_step){.kind = HTTP_HALF, .body = "the whole file"});
+  exchange_init(&ex, rig.io, rig.endpoint, LB_REPEAT_SAFE, "");
+  ex.req->method = LB_METHOD_GET;
+  LB_TEST_OK(lb_pipe_create(rig.io, &ex.req->pipe, NULL), NULL);
+  exchange_start(&ex);
+  exchange_until(&ex, LB_TRANSFER_WAITING);
+  rig_advance(&rig, 2000);
+  exchange_wait(&ex);
+  LB_TEST_FAILS(LB_CONNECTION, ex.req->status, &ex.req->err);
+  assert_int_equal(ex.req->attempts, 2);
+  assert_int_equal(lb_pipe_read(ex.req->pipe, got, sizeof got), 7);
+  assert_string_equal(got, "the who");
+  exchange_reset(&ex);
+  rig_reset(&rig);
+}
+
 LB_TEST_MAIN(LB_TEST(test_connect_timeout), LB_TEST(test_silence_of_the_server),
              LB_TEST(test_suspended_time_is_no_silence), LB_TEST(test_exchange_timeout),
              LB_TEST(test_exchange_timeout_bounds_the_repeats),
@@ -689,4 +750,7 @@ LB_TEST_MAIN(LB_TEST(test_connect_timeout), LB_TEST(test_silence_of_the_server),
              LB_TEST(test_cancel_and_deadline_in_line),
              LB_TEST(test_sockets_do_not_pass_on_exec),
              LB_TEST(test_proxy_is_not_asked_for_loopback),
-             LB_TEST(test_download_says_where_it_ends), LB_TEST(test_hosts_are_forgotten))
+             LB_TEST(test_download_says_where_it_ends),
+             LB_TEST(test_upload_is_written_anew),
+             LB_TEST(test_download_that_has_begun_is_not_repeated),
+             LB_TEST(test_hosts_are_forgotten))

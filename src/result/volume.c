@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The procedure:
  *  1. The operation that the server names has to be the statement's first word, and the
- *     local file has to stand in the statement: a server does not choose which files of
- *     ours are read or written.
+ *     local file has to stand in the statement, in quotes and whole: a server does not
+ *     choose which files of ours are read or written.
  *  2. The local file has to lie in a folder that the option allows; without the option
  *     nothing does. Its path is absolute and has no part `.`, `..` or of no length.
  *  3. The allowed folder is opened as it is, since the user named it. Every part below it
@@ -14,6 +14,10 @@
  *     takes the target's place in one step when all have come, and which is removed
  *     otherwise. Like other clients' GET this replaces a file that is there.
  *  6. Whether a file of the volume may be replaced (OVERWRITE) is the server's decision.
+ *  7. A store that is busy (429, 503) or cannot be reached is asked again, as long as the
+ *     options allow: a PUT with the file from its beginning, a GET until the first byte
+ *     has come. What the store may have done is not asked for twice: a second PUT would
+ *     find the file there, a second REMOVE would not.
  */
 #include "result/volume.h"
 
@@ -62,7 +66,7 @@ struct exchange {
   struct lb_error err;
 };
 
-static void send_file(struct exchange *ex, uint8_t *chunk) {
+static void send_once(struct exchange *ex, uint8_t *chunk) {
   int64_t left = ex->size;
   for (;;) {
     int code = 0;
@@ -78,8 +82,20 @@ static void send_file(struct exchange *ex, uint8_t *chunk) {
     left -= n;
     if (!lb_pipe_write(ex->call->pipe, chunk, (size_t)n)) break;
   }
-  /* What is short ends the request: it does not wait for what will not come. */
   lb_pipe_finish(ex->call->pipe);
+}
+
+static void send_file(struct exchange *ex, uint8_t *chunk) {
+  int code = 0;
+  send_once(ex, chunk);
+  while (ex->status == LB_OK && lb_pipe_again(ex->call->pipe)) {
+    if (lb_os_file_rewind(ex->fd, &code)) {
+      send_once(ex, chunk);
+    } else {
+      ex->status = file_failed("read anew", ex->path, code, &ex->err);
+    }
+  }
+  /* What is short ends the request: it does not wait for what will not come. */
   if (ex->status != LB_OK) (void)lb_call_cancel(&ex->call->base);
 }
 
@@ -180,12 +196,26 @@ static enum lb_status get(struct lb_session *sess, const struct lb_volume_params
   return status;
 }
 
+/* The whole of a quoted text of the statement is the name. */
+static bool names_file(struct lb_str sql, struct lb_str name) {
+  struct lb_str text = lb_sql_next_text(sql, 0);
+  while (text.len > 0) {
+    char quote = text.data[0];
+    bool whole = text.len >= 2 && text.data[text.len - 1] == quote;
+    if (whole && (quote == '\'' || quote == '"') &&
+        lb_str_equal((struct lb_str){text.data + 1, text.len - 2}, name)) {
+      return true;
+    }
+    text = lb_sql_next_text(sql, (size_t)(text.data - sql.data) + text.len);
+  }
+  return false;
+}
+
 static enum lb_status check_statement(const struct lb_volume_params *params,
                                       const struct lb_volume_row *row,
                                       struct lb_error *err) {
   struct lb_str word = lb_sql_first_word(params->sql);
-  bool named =
-      row->local_file.len == 0 || lb_str_find(params->sql, row->local_file) != SIZE_MAX;
+  bool named = row->local_file.len == 0 || names_file(params->sql, row->local_file);
   if (lb_str_equal_nocase(word, row->operation) && named) return LB_OK;
   return lb_error_set(err, LB_PROTOCOL,
                       "the server asks for a transfer that the statement does not: no "

@@ -63,6 +63,10 @@ static enum lb_status judge(const struct lb_request *req, struct lb_error *err) 
   if (http == 429 || http >= 500) status = LB_UNAVAILABLE;
   lb_error_set(err, status, "%s: the store %s answered HTTP %d%s%s", req->what,
                lb_endpoint_host(req->endpoint), (int)http, code, text);
+  if (req->attempts > 1) {
+    lb_error_append(err, " (attempt %d, option databricks.retry_timeout_seconds)",
+                    (int)req->attempts);
+  }
   if (err) err->http_status = http;
   return status;
 }
@@ -119,7 +123,8 @@ static enum lb_status fill(struct lb_storage_call *call, struct lb_session *sess
   LB_TRY(lb_request_create(call->endpoint, &call->req, err));
   struct lb_request *req = call->req;
   req->req_class = LB_REQ_DOWNLOAD;
-  req->repeat = LB_REPEAT_NEVER;
+  req->repeat =
+      params->method == LB_METHOD_GET ? LB_REPEAT_SAFE : LB_REPEAT_IF_NOT_RECEIVED;
   req->method = params->method;
   req->what = params->what;
   req->max_reply_bytes = ERROR_BODY_BYTES;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One exchange with a cloud store through a URL that carries its own permission: no
- * credentials, no cookies, no repetition, and neither the URL nor what it holds in an
- * error or a log. Bytes go through a pipe, so that a file is never in memory as a whole
- * and the I/O thread touches no file. */
+ * credentials, no cookies, and neither the URL nor what it holds in an error or a log.
+ * Bytes go through a pipe, so that a file is never in memory as a whole and the I/O
+ * thread touches no file. A GET is repeated until its first byte has come; a PUT or
+ * DELETE only where the store provably did nothing, since a second one finds what the
+ * first one did. Whoever writes a PUT's bytes asks lb_pipe_again. */
 #ifndef LB_SESSION_STORAGE_H
 #define LB_SESSION_STORAGE_H
 

@@ -27,6 +27,7 @@ from harness import (
     held,
     memory_kib,
     run,
+    until,
     update,
     value,
 )
@@ -189,7 +190,7 @@ def test_overwrite_is_the_servers_decision(w: Warehouse, home: pathlib.Path) -> 
 @pytest.mark.parametrize("fault", ["expired_link", {"kind": "status", "code": 503}, "refuse"])
 def test_store_that_fails(w: Warehouse, home: pathlib.Path, fault: object) -> None:
     (home / "out").write_bytes(b"x" * 5000)
-    with connected(w, allowing(home)) as conn:
+    with connected(w, allowing(home), {"databricks.retry_timeout_seconds": "1"}) as conn:
         put(conn, home / "out")
         w.fault(fault, "storage", times=0)
         refused(Task(put, conn, home / "out"), "PUT")
@@ -198,6 +199,86 @@ def test_store_that_fails(w: Warehouse, home: pathlib.Path, fault: object) -> No
         w.clear_faults()
         only(home, "out")
         assert len(stored(w)) == 1
+    w.wait("operations_open", 0, at_most=True)
+
+
+def tries(w: Warehouse, method: str) -> int:
+    """Requests so far."""
+    return w.stats()["requests"].get(f"storage {method}", 0)
+
+
+#: Transfers by the method that the store sees.
+def transfer(method: str, home: pathlib.Path) -> str:
+    return {
+        "PUT": f"PUT '{home / 'out'}' INTO '{FILE}' OVERWRITE",
+        "GET": f"GET '{FILE}' TO '{home / 'back'}'",
+        "DELETE": f"REMOVE '{FILE}'",
+    }[method]
+
+
+@pytest.mark.parametrize("size", [5000, 5_000_000])  # of which one fits into the pipe
+@pytest.mark.parametrize("code", [429, 503])
+@pytest.mark.parametrize("method", ["PUT", "GET", "DELETE"])
+def test_busy_store_is_asked_again(
+    w: Warehouse, home: pathlib.Path, method: str, code: int, size: int
+) -> None:
+    """A file is sent anew from its beginning, and read from the beginning of the reply."""
+    old, new = random.Random(1).randbytes(size), random.Random(2).randbytes(size)
+    (home / "out").write_bytes(old)
+    with connected(w, allowing(home)) as conn:
+        put(conn, home / "out")
+        (home / "out").write_bytes(new)
+        before = tries(w, method)
+        w.fault({"kind": "status", "code": code}, {"storage": method})
+        update(conn, transfer(method, home))
+        assert tries(w, method) == before + 2
+    if method == "PUT":
+        assert list(stored(w).values()) == [hashlib.sha256(new).hexdigest()]
+    elif method == "GET":
+        assert (home / "back").read_bytes() == old
+    else:
+        assert stored(w) == {}
+    only(home, *(["out", "back"] if method == "GET" else ["out"]))
+
+
+def test_store_that_closes_before_a_byte_of_the_file(w: Warehouse, home: pathlib.Path) -> None:
+    (home / "out").write_bytes(b"x" * 5000)
+    with connected(w, allowing(home)) as conn:
+        put(conn, home / "out")
+        w.fault("refuse", {"storage": "GET"})
+        get(conn, home / "back")
+    assert (home / "back").read_bytes() == b"x" * 5000
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_what_may_have_been_done_is_not_repeated(
+    w: Warehouse, home: pathlib.Path, method: str
+) -> None:
+    (home / "out").write_bytes(b"x" * 5000)
+    with connected(w, allowing(home)) as conn:
+        put(conn, home / "out")
+        before = tries(w, method)
+        w.fault({"kind": "status", "code": 500}, {"storage": method})
+        refused(Task(update, conn, transfer(method, home)), "HTTP 500")
+        assert tries(w, method) == before + 1
+
+
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_cancel_while_the_store_is_busy(w: Warehouse, home: pathlib.Path, method: str) -> None:
+    (home / "out").write_bytes(b"x" * 5_000_000)
+    patient = {"databricks.retry_timeout_seconds": "600"}
+    with connected(w, allowing(home), patient) as conn, AdbcStatement(conn) as stmt:
+        put(conn, home / "out")
+        before = tries(w, method)
+        fault = {"kind": "status", "code": 503, "retry_after": 60}
+        w.fault(fault, {"storage": method}, times=0)
+        stmt.set_sql_query(transfer(method, home))
+        task = Task(stmt.execute_update)
+        until("a first try", lambda: tries(w, method) > before)
+        stmt.cancel()
+        assert task.failure(20).status_code == AdbcStatusCode.CANCELLED
+        w.clear_faults()
+        only(home, "out")
     w.wait("operations_open", 0, at_most=True)
 
 
