@@ -92,6 +92,18 @@ def test_table_types(engine: Warehouse) -> None:
         assert conn.adbc_get_table_types() == types
 
 
+def test_many_table_types(own_warehouse: Any) -> None:
+    w = own_warehouse()
+    w.settings(more_table_types=1000)
+    with connected(w, PATIENT) as conn:
+        types = stream(conn.get_table_types()).column(0).to_pylist()
+        assert types == ["TABLE", "VIEW", *(f"KIND_{n}" for n in range(1000))]
+        # What they need together has a limit, and is refused beyond it rather than cut.
+        w.settings(more_table_types=10000)
+        error = failure(conn.get_table_types)
+        assert "table types" in str(error)
+
+
 # --- schema of a table -----------------------------------------------------------------------
 
 

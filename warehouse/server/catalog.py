@@ -51,7 +51,7 @@ class Catalog:
         if name == "GetTypeInfo":
             return engine.type_info(flavour)
         if name == "GetTableTypes":
-            return engine.table_types(flavour)
+            return engine.table_types(flavour, self.wh.options.more_table_types)
         if name == "GetPrimaryKeys":
             return engine.primary_keys(
                 req.catalogName, req.schemaName, req.tableName, flavour

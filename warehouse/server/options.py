@@ -40,6 +40,7 @@ CHANGEABLE = (
     "storage_latency_ms",
     "storage_bytes_per_second",
     "storage_max_connections",
+    "more_table_types",
 )
 #: Settings that may be negative.
 SIGNED = ("clock_skew_seconds",)
@@ -86,6 +87,7 @@ class Options:
     storage_latency_ms: int = 0
     storage_bytes_per_second: int = 0
     storage_max_connections: int = 0
+    more_table_types: int = 0
     keep_alive_seconds: int = 300
     stop_with_parent: bool = False
     log: str = "warning"

@@ -134,10 +134,11 @@ class Metadata:
         filled = [pa.array([r[i] for r in rows], _S) for i in range(5)]
         return pa.Table.from_arrays(filled + [nothing] * 5, schema=pa.schema(_TABLES))
 
-    def table_types(self, flavour="databricks") -> pa.Table:
+    def table_types(self, flavour="databricks", more: int = 0) -> pa.Table:
         names = ["TABLE", "VIEW"]
         if flavour == "hive":
             names = ["TABLE", "TABLE", "VIEW", "INDEX_TABLE", "MATERIALIZED_VIEW"]
+        names += [f"KIND_{n}" for n in range(more)]
         return _table([("TABLE_TYPE", _S)], [(n,) for n in names])
 
     def _found(self, catalogs, schema_pattern, table_pattern):
