@@ -57,21 +57,20 @@ static struct lb_str below(struct lb_str folder, struct lb_str path) {
 static bool find_folder(const char *allowed, struct lb_str path, struct lb_str *folder,
                         struct lb_str *rest) {
   struct lb_str list = lb_str_from(allowed ? allowed : "");
-  bool found = false;
+  *folder = *rest = (struct lb_str){NULL, 0};
   while (list.data) {
     size_t comma = lb_str_find(list, LB_STR(","));
     size_t len = comma == SIZE_MAX ? list.len : comma;
     struct lb_str one = lb_str_trim((struct lb_str){list.data, len});
     struct lb_str left = below(one, path);
-    if (left.data && (!found || left.len < rest->len)) {
+    if (left.data && (!rest->data || left.len < rest->len)) {
       *folder = one;
       *rest = left;
-      found = true;
     }
     if (comma == SIZE_MAX) break;
     list = (struct lb_str){list.data + comma + 1, list.len - comma - 1};
   }
-  return found;
+  return rest->data != NULL;
 }
 
 /* Opens the folders of rest but its last part, which stays in out->name. */
