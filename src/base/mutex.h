@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mutex and condition variable with clang's thread-safety attributes. Debug builds check
- * that a mutex is taken by one thread once and released by the same.
+ * that a mutex is taken by one thread once and released by the same, and that no thread
+ * holds two.
  *
  * Deadlines are boot time, but the system can wait on the monotonic clock only, which
  * stands still while the machine sleeps: a wait that a suspend interrupts ends late by

@@ -136,6 +136,14 @@ static void lock_twice(void *ctx) LB_NO_TSA {
   lb_mutex_lock(&shared->mu);
 }
 
+static void lock_two(void *ctx) LB_NO_TSA {
+  struct shared *shared = ctx;
+  struct lb_mutex other;
+  LB_TEST_OK(lb_mutex_init(&other, NULL), NULL);
+  lb_mutex_lock(&shared->mu);
+  lb_mutex_lock(&other);
+}
+
 static void unlock_unlocked(void *ctx) LB_NO_TSA {
   struct shared *shared = ctx;
   lb_mutex_unlock(&shared->mu);
@@ -154,6 +162,7 @@ static void test_debug_builds_stop_at_misuse(void **state) {
   struct shared shared;
   init(&shared);
   check_stopped(lock_twice, &shared);
+  check_stopped(lock_two, &shared);
   check_stopped(unlock_unlocked, &shared);
   reset(&shared);
 }

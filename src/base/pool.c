@@ -142,6 +142,33 @@ static bool warm_up(struct lb_pool *pool) LB_REQUIRES(pool->synced.mu) {
   return was_cold;
 }
 
+static int64_t idle_bytes(const struct lb_pool *pool) {
+  int64_t bytes = 0;
+  for (int i = 0; i < LB_BLOCK_KINDS; i++) {
+    int64_t idle = atomic_load_explicit(&pool->stacks[i].idle, memory_order_relaxed);
+    bytes += idle * (int64_t)kind_bytes((enum lb_block_kind)i);
+  }
+  return bytes;
+}
+
+/* Under the mutex, where a fresh block is to be made: idle ones of other kinds that make
+ * room for it, as a chain. */
+static struct lb_block *take_back(struct lb_pool *pool, enum lb_block_kind kind)
+    LB_REQUIRES(pool->synced.mu) {
+  struct lb_block *chain = NULL, *block;
+  int64_t live = atomic_load_explicit(&pool->live_bytes, memory_order_relaxed);
+  int64_t excess =
+      live + idle_bytes(pool) + (int64_t)kind_bytes(kind) - (int64_t)LB_POOL_KEEP_BYTES;
+  for (int i = 0; i < LB_BLOCK_KINDS; i++) {
+    while (i != (int)kind && excess > 0 && (block = pop(&pool->stacks[i])) != NULL) {
+      excess -= (int64_t)block->cap;
+      block->next = chain;
+      chain = block;
+    }
+  }
+  return chain;
+}
+
 static enum lb_status block_create(struct lb_pool *pool, enum lb_block_kind kind,
                                    size_t bytes, struct lb_block **out,
                                    struct lb_error *err) {
@@ -163,13 +190,15 @@ static enum lb_status block_create(struct lb_pool *pool, enum lb_block_kind kind
 enum lb_status lb_pool_take(struct lb_pool *pool, enum lb_block_kind kind,
                             size_t at_least_bytes, struct lb_block **out,
                             struct lb_error *err) {
-  struct lb_block *block = NULL;
+  struct lb_block *block = NULL, *surplus = NULL;
   if (at_least_bytes <= kind_bytes(kind)) {
     lb_mutex_lock(&pool->synced.mu);
     bool warmed = warm_up(pool);
     pool->synced.taken = true;
     block = pop(&pool->stacks[kind]);
+    if (block == NULL) surplus = take_back(pool, kind);
     lb_mutex_unlock(&pool->synced.mu);
+    free_chain(surplus);
     if (warmed && pool->warmed != NULL) pool->warmed(pool->warmed_ctx);
   }
   if (block == NULL) {
@@ -261,9 +290,6 @@ struct lb_pool_stats lb_pool_stats(const struct lb_pool *pool) {
       .live_bytes = atomic_load_explicit(&pool->live_bytes, memory_order_relaxed),
       .live_blocks = atomic_load_explicit(&pool->live_blocks, memory_order_relaxed),
   };
-  for (int i = 0; i < LB_BLOCK_KINDS; i++) {
-    int64_t idle = atomic_load_explicit(&pool->stacks[i].idle, memory_order_relaxed);
-    stats.idle_bytes += idle * (int64_t)kind_bytes((enum lb_block_kind)i);
-  }
+  stats.idle_bytes = idle_bytes(pool);
   return stats;
 }

@@ -8,6 +8,9 @@
  * takes no lock and posts nothing; takers take turns under a mutex, so that no block can
  * leave the stack and come back behind a taker's back.
  *
+ * Idle blocks of one kind make room for fresh ones of another once the pool is large, so
+ * that its size is that of the moment when most was in use, not the sum of such moments.
+ *
  * A pool is warm from the first block that is taken until lb_pool_trim finds that nobody
  * has taken any for a while and none is idle. Only a warm pool keeps what is released; a
  * cold one frees it at once. So nothing idle is left behind when nobody trims it. */
@@ -27,6 +30,9 @@ enum lb_block_kind {
 #define LB_BLOCK_SLAB_BYTES ((size_t)12 << 20)
 /* What nobody has needed for so long is freed. */
 #define LB_POOL_IDLE_MS 1000
+/* Beyond so many bytes in all, live and idle, no block is made while one of another kind
+ * lies idle: that one is freed instead. */
+#define LB_POOL_KEEP_BYTES ((size_t)48 << 20)
 
 struct lb_pool;
 struct lb_block {

@@ -128,6 +128,32 @@ static void test_trim(void **state) {
   lb_pool_release(pool);
 }
 
+/* Idle blocks of one kind are not kept beside many of another that are made. */
+static void test_growth_replaces_what_is_idle(void **state) {
+  (void)state;
+  enum { INPUTS = 6, SLABS = 8 };
+  struct lb_pool *pool = open_pool();
+  struct lb_block *inputs[INPUTS], *slabs[SLABS];
+  for (int i = 0; i < INPUTS; i++) inputs[i] = take(pool, LB_BLOCK_INPUT, 1);
+  for (int i = 0; i < INPUTS; i++) lb_block_release(inputs[i]);
+  int64_t idle = INPUTS * (int64_t)LB_BLOCK_INPUT_BYTES;
+  assert_int_equal(lb_pool_stats(pool).idle_bytes, idle);
+  for (int i = 0; i < SLABS; i++) {
+    slabs[i] = take(pool, LB_BLOCK_SLAB, 1);
+    struct lb_pool_stats stats = lb_pool_stats(pool);
+    bool keeps = stats.live_bytes + stats.idle_bytes <= (int64_t)LB_POOL_KEEP_BYTES;
+    assert_true(keeps || stats.idle_bytes < idle || idle == 0);
+    idle = stats.idle_bytes;
+  }
+  assert_int_equal(idle, 0);
+  /* Its own kind is used again, however much there is. */
+  for (int i = 0; i < SLABS; i++) lb_block_release(slabs[i]);
+  for (int i = 0; i < SLABS; i++) slabs[i] = take(pool, LB_BLOCK_SLAB, 1);
+  assert_int_equal(lb_pool_stats(pool).recycled, SLABS);
+  for (int i = 0; i < SLABS; i++) lb_block_release(slabs[i]);
+  lb_pool_release(pool);
+}
+
 /* Whoever holds blocks for long and then lets go leaves nothing idle behind. */
 static void test_a_cold_pool_keeps_nothing(void **state) {
   (void)state;
@@ -233,5 +259,6 @@ LB_TEST_MAIN(LB_TEST(test_what_is_released_is_used_again),
              LB_TEST(test_larger_ones_are_not_kept),
              LB_TEST(test_a_block_outlives_its_pools_owner),
              LB_TEST(test_a_closed_pool_keeps_nothing), LB_TEST(test_trim),
+             LB_TEST(test_growth_replaces_what_is_idle),
              LB_TEST(test_a_cold_pool_keeps_nothing), LB_TEST(test_many_threads),
              LB_TEST(test_out_of_memory))

@@ -37,6 +37,7 @@ static struct {
   struct lb_cond cond; /* state has changed */
   enum state state LB_GUARDED_BY(mu);
   uint32_t users LB_GUARDED_BY(mu);
+  bool pinned LB_GUARDED_BY(mu); /* an exit still uses io */
   struct lb_io *io LB_GUARDED_BY(mu);
   struct lb_io *inherited LB_GUARDED_BY(mu);
   bool has_fork_handler LB_GUARDED_BY(mu);
@@ -48,6 +49,7 @@ static void forget_parent(void) LB_NO_TSA {
   if (process.io != NULL) process.inherited = process.io;
   process.io = NULL;
   process.users = 0;
+  process.pinned = false;
   process.state = OFF;
   atomic_fetch_add(&process.generation, 1);
   atomic_store(&process.ready, NOT_READY);
@@ -82,9 +84,16 @@ static void at_exit(void) {
   if (atomic_load(&process.ready) != READY) return;
   int64_t deadline_ms = lb_os_boottime_ms() + EXIT_TIMEOUT_MS;
   lb_mutex_lock(&process.mu);
-  /* Whoever releases the last use has more patience. Its io lives as long as the lock is
-   * held: it is taken out of process before it is freed. */
-  if (process.state == STOPPING) lb_loop_stop(process.io, LB_IO_STOP_NOW, deadline_ms);
+  if (process.state == STOPPING) {
+    /* Whoever releases the last use has more patience. */
+    struct lb_io *stopping = process.io;
+    process.pinned = true;
+    lb_mutex_unlock(&process.mu);
+    lb_loop_stop(stopping, LB_IO_STOP_NOW, deadline_ms);
+    lb_mutex_lock(&process.mu);
+    process.pinned = false;
+    lb_cond_broadcast(&process.cond);
+  }
   while (process.state == STOPPING) {
     if (lb_cond_wait_until(&process.cond, &process.mu, deadline_ms)) continue;
     lb_mutex_unlock(&process.mu);
@@ -170,6 +179,7 @@ void lb_io_release(struct lb_io *io) {
   if (!last) return;
   wait_for_thread(io);
   lb_mutex_lock(&process.mu);
+  while (process.pinned) lb_cond_wait(&process.cond, &process.mu);
   process.io = NULL;
   process.state = OFF;
   lb_cond_broadcast(&process.cond);

@@ -233,6 +233,23 @@ const struct lb_cloud_file *lb_cloud_wanted(struct lb_cloud *cloud, bool *bytes,
   return file;
 }
 
+bool lb_cloud_may_decode(struct lb_cloud *cloud, const struct lb_cloud_file *file) {
+  if (cloud->synced.ahead_bytes < LB_CLOUD_DECODE_AHEAD_BYTES) return true;
+  return head_of(cloud) == file && lb_list_empty(&file->synced.arrays);
+}
+
+/* What waited for the reader and need not any more; the first of them. */
+static struct lb_cloud_strand *resume_decoding(struct lb_cloud *cloud)
+    LB_REQUIRES(cloud->synced.mu) {
+  LB_LIST_FOR_EACH_SAFE(node, next, &cloud->synced.files) {
+    struct lb_cloud_file *file = LB_CONTAINER_OF(node, struct lb_cloud_file, synced.node);
+    if (!lb_cloud_may_decode(cloud, file)) return NULL; /* nor any behind it */
+    struct lb_cloud_strand *strand = file->synced.strand;
+    if (strand && lb_cloud_strand_resume(strand)) return strand;
+  }
+  return NULL;
+}
+
 bool lb_cloud_pending(struct lb_cloud *cloud) {
   lb_mutex_lock(&cloud->synced.mu);
   bool pending = !lb_list_empty(&cloud->synced.files);
@@ -268,6 +285,7 @@ static enum taken take(struct lb_cloud *cloud, struct ArrowArray *out,
     if (node) {
       struct lb_cloud_array *item = LB_CONTAINER_OF(node, struct lb_cloud_array, node);
       *out = item->array;
+      cloud->synced.ahead_bytes -= item->bytes;
       lb_free(item);
       lb_cloud_file_retain(file);
       *file_out = file;
@@ -283,6 +301,19 @@ static enum taken take(struct lb_cloud *cloud, struct ArrowArray *out,
     lb_error_copy(err, &file->synced.failure);
     return TAKEN_FAILURE;
   }
+}
+
+/* Takes, and lets go on what waited for that. Gives the mutex away meanwhile. */
+static enum taken take_on(struct lb_cloud *cloud, struct ArrowArray *out,
+                          struct lb_cloud_file **file_out, struct lb_list *done,
+                          struct lb_error *err) LB_REQUIRES(cloud->synced.mu) {
+  enum taken taken = take(cloud, out, file_out, done, err);
+  struct lb_cloud_strand *strand = resume_decoding(cloud);
+  if (!strand) return taken;
+  lb_mutex_unlock(&cloud->synced.mu);
+  lb_cloud_strand_go_on(strand);
+  lb_mutex_lock(&cloud->synced.mu);
+  return taken;
 }
 
 /* Step 3. False when the deadline has passed. */
@@ -341,7 +372,7 @@ enum lb_status lb_cloud_next(struct lb_cloud *cloud, int64_t deadline_ms,
   out->release = NULL;
   atomic_store(&cloud->reader_ms, lb_io_now_ms(lb_cloud_io(cloud)));
   lb_mutex_lock(&cloud->synced.mu);
-  enum taken taken = take(cloud, out, &file, &done, err);
+  enum taken taken = take_on(cloud, out, &file, &done, err);
   while (taken == TAKEN_NOTHING && in_time && !cloud->synced.poked &&
          !cloud->synced.closed) {
     if (waited) {
@@ -352,7 +383,7 @@ enum lb_status lb_cloud_next(struct lb_cloud *cloud, int64_t deadline_ms,
       wait_news(ctx, true);
       lb_mutex_lock(&cloud->synced.mu);
     }
-    taken = take(cloud, out, &file, &done, err);
+    taken = take_on(cloud, out, &file, &done, err);
   }
   cloud->synced.poked = false;
   bool closed = cloud->synced.closed;

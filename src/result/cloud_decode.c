@@ -9,7 +9,10 @@
  *  3. Each array goes to the delivery as soon as it is whole.
  *  4. A strand that begins after rows of the file are out leaves those rows out: the
  *     bytes are the same (step 8 of cloud_download.c).
- *  5. A strand that was replaced or stopped adds nothing any more; it may still be at
+ *  5. A strand stops when LB_CLOUD_DECODE_AHEAD_BYTES are decoded that the reader has
+ *     not taken, unless it is the reader's next file and has nothing for him: what waits
+ *     is smaller compressed. The reader resumes it when he has taken enough.
+ *  6. A strand that was replaced or stopped adds nothing any more; it may still be at
  *     work then, and sees it at the next piece or array. */
 #include "io/workers.h"
 #include "result/cloud_internal.h"
@@ -39,12 +42,14 @@ struct lb_cloud_strand {
   /* Under the cloud's mutex. */
   struct lb_list pieces;
   bool at_work;
-  bool ended; /* no more pieces will come */
+  bool paused; /* has pieces, and waits for the reader */
+  bool ended;  /* no more pieces will come */
 
   /* The worker's. */
   struct lb_arrow_stream *stream;
   int64_t skip_rows;
   int64_t seen_rows;
+  int64_t counted_bytes; /* that arrays were made of */
   bool finished;
 };
 
@@ -132,6 +137,18 @@ bool lb_cloud_strand_busy(const struct lb_cloud_strand *strand) {
   return strand->at_work;
 }
 
+bool lb_cloud_strand_resume(struct lb_cloud_strand *strand) {
+  if (!strand->paused) return false;
+  strand->paused = false;
+  strand->at_work = true;
+  retain(strand);
+  return true;
+}
+
+void lb_cloud_strand_go_on(struct lb_cloud_strand *strand) {
+  lb_workers_post(lb_cloud_io(strand->file->cloud), &strand->job);
+}
+
 /* The I/O thread's side. */
 
 static void post(struct lb_cloud_strand *strand, struct piece *piece, bool end) {
@@ -139,8 +156,8 @@ static void post(struct lb_cloud_strand *strand, struct piece *piece, bool end) 
   lb_mutex_lock(&cloud->synced.mu);
   if (piece) lb_list_push_back(&strand->pieces, &piece->node);
   if (end) strand->ended = true;
-  bool begin = !strand->at_work;
-  strand->at_work = true;
+  bool begin = !strand->at_work && !strand->paused;
+  if (begin) strand->at_work = true;
   lb_mutex_unlock(&cloud->synced.mu);
   if (!begin) return;
   retain(strand);
@@ -174,7 +191,7 @@ static enum lb_status hand_over(struct lb_cloud_strand *strand, size_t keep,
 
 static bool is_idle(struct lb_cloud_strand *strand) {
   lb_mutex_lock(&strand->file->cloud->synced.mu);
-  bool idle = !strand->at_work;
+  bool idle = !strand->at_work && !strand->paused;
   lb_mutex_unlock(&strand->file->cloud->synced.mu);
   return idle;
 }
@@ -300,7 +317,10 @@ static enum lb_status on_array(void *ctx, struct ArrowArray *array_own,
       array_own->release(array_own);
       return lb_error_oom(err, "an array of the result");
     }
+    int64_t bytes = lb_arrow_stream_stats(strand->stream).raw_bytes;
     item->array = *array_own;
+    item->bytes = bytes - strand->counted_bytes;
+    strand->counted_bytes = bytes;
     lb_mutex_lock(&cloud->synced.mu);
     counts = file->synced.strand == strand && !cloud->synced.closed;
     if (counts) {
@@ -309,6 +329,7 @@ static enum lb_status on_array(void *ctx, struct ArrowArray *array_own,
       file->synced.decoded_rows += item->array.length;
       lb_cloud_hold(cloud->stats,
                     lb_cloud_file_bytes(file, row, file->synced.decoded_rows));
+      cloud->synced.ahead_bytes += item->bytes;
       if (cloud->synced.waiting) lb_cond_signal(&cloud->synced.cond);
     }
     lb_mutex_unlock(&cloud->synced.mu);
@@ -319,12 +340,22 @@ static enum lb_status on_array(void *ctx, struct ArrowArray *array_own,
   return LB_OK;
 }
 
+/* Step 5. Under the mutex. */
+static bool must_pause(const struct lb_cloud_strand *strand, struct lb_cloud *cloud)
+    LB_REQUIRES(cloud->synced.mu) {
+  const struct lb_cloud_file *file = strand->file;
+  bool counts = file->synced.strand == strand && !strand->finished;
+  return counts && !cloud->synced.closed && !lb_list_empty(&strand->pieces) &&
+         !lb_cloud_may_decode(cloud, file);
+}
+
 /* The next piece; NULL and *end: there are no more. Neither: nothing to do now. */
 static struct piece *next_piece(struct lb_cloud_strand *strand, bool *end) {
   struct lb_cloud *cloud = strand->file->cloud;
   lb_mutex_lock(&cloud->synced.mu);
-  struct lb_list *node = lb_list_pop(&strand->pieces);
-  *end = !node && strand->ended;
+  strand->paused = must_pause(strand, cloud);
+  struct lb_list *node = strand->paused ? NULL : lb_list_pop(&strand->pieces);
+  *end = !node && !strand->paused && strand->ended;
   if (!node) strand->at_work = false;
   lb_mutex_unlock(&cloud->synced.mu);
   return node ? LB_CONTAINER_OF(node, struct piece, node) : NULL;

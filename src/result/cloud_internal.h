@@ -93,7 +93,12 @@ struct lb_cloud_file {
 struct lb_cloud_array {
   struct lb_list node;
   struct ArrowArray array;
+  int64_t bytes; /* decompressed for it */
 };
+
+/* So much is decoded and not handed out before decoding waits for the reader. Half a file
+ * of usual size: then two workers lose nothing when a reader takes all at once. */
+#define LB_CLOUD_DECODE_AHEAD_BYTES (INT64_C(8) << 20)
 
 struct lb_cloud {
   atomic_uint refs;
@@ -124,6 +129,7 @@ struct lb_cloud {
     bool poked LB_GUARDED_BY(mu);
     bool poke_posted LB_GUARDED_BY(mu);
     bool closed LB_GUARDED_BY(mu);
+    int64_t ahead_bytes LB_GUARDED_BY(mu); /* decoded, not handed out */
   } synced;
 
   struct {
@@ -163,6 +169,10 @@ int64_t lb_cloud_file_bytes(const struct lb_cloud_file *file, int64_t from, int6
  * comparison alone. */
 const struct lb_cloud_file *lb_cloud_wanted(struct lb_cloud *cloud, bool *bytes,
                                             uint64_t *wait);
+/* More of the file may be decoded now: not too much is ahead of the reader, or it is what
+ * he has next. */
+bool lb_cloud_may_decode(struct lb_cloud *cloud, const struct lb_cloud_file *file)
+    LB_REQUIRES(cloud->synced.mu);
 
 /* cloud_links.c. */
 bool lb_cloud_link_is_old(const struct lb_cloud_file *file, int64_t now_ms);
@@ -205,5 +215,9 @@ enum lb_status lb_cloud_strand_end(struct lb_cloud_strand *strand,
                                    struct lb_error *err) LB_MUST_USE;
 /* True while bytes of it wait for a worker, or one is at work. Under the mutex. */
 bool lb_cloud_strand_busy(const struct lb_cloud_strand *strand);
+/* Under the mutex: true when it waited for the reader and need not any more; then it goes
+ * on with lb_cloud_strand_go_on, without the mutex. */
+bool lb_cloud_strand_resume(struct lb_cloud_strand *strand);
+void lb_cloud_strand_go_on(struct lb_cloud_strand *strand);
 
 #endif

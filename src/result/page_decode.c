@@ -220,9 +220,10 @@ static void run_job(struct lb_job *job) {
 }
 
 /* Jobs that are to be posted for the batches that may be taken up, one each. */
-static int32_t wake_jobs(struct lb_page_decode *dec, struct lb_job *jobs[LB_WORKERS_MAX])
+static int32_t wake_jobs(struct lb_page_decode *dec, int32_t limit,
+                         struct lb_job *jobs[LB_WORKERS_MAX])
     LB_REQUIRES(dec->synced.mu) {
-  int32_t limit = LB_MIN(lb_workers_running(dec->io), LB_WORKERS_MAX), count = 0;
+  int32_t count = 0;
   int32_t end = LB_MIN(dec->count, dec->synced.handed + LB_PAGE_DECODE_AHEAD);
   int32_t left = has_work(dec) ? end - dec->synced.started : 0;
   for (int32_t i = 0; i < limit; i++) {
@@ -239,8 +240,9 @@ static int32_t wake_jobs(struct lb_page_decode *dec, struct lb_job *jobs[LB_WORK
 
 static void post_jobs(struct lb_page_decode *dec) LB_EXCLUDES(dec->synced.mu) {
   struct lb_job *jobs[LB_WORKERS_MAX];
+  int32_t workers = LB_MIN(lb_workers_running(dec->io), LB_WORKERS_MAX);
   lb_mutex_lock(&dec->synced.mu);
-  int32_t count = wake_jobs(dec, jobs);
+  int32_t count = wake_jobs(dec, workers, jobs);
   lb_mutex_unlock(&dec->synced.mu);
   for (int32_t i = 0; i < count; i++) lb_workers_post(dec->io, jobs[i]);
 }

@@ -56,12 +56,10 @@ def measured(w: Warehouse, rows: int, form: str) -> int:
     return found["kib"]
 
 
-@pytest.mark.timeout(240, method="thread")
+@pytest.mark.timeout(150, method="thread")
 def test_ten_million_rows_need_no_more_memory_than_one(w: Warehouse) -> None:
-    """The peak depends on how far decoding happens to be ahead, so more than one run of each
-    says what the number of rows does to it."""
-    one = max(measured(w, 1_000_000, "on") for _ in range(3))
-    ten = min(measured(w, 10_000_000, "on") for _ in range(2))
+    one = measured(w, 1_000_000, "on")
+    ten = measured(w, 10_000_000, "on")
     assert ten <= MOST_KIB, f"{ten} KiB"
     assert ten <= one + MOST_GROWTH_KIB, f"{one} KiB, then {ten} KiB"
 
