@@ -10,14 +10,52 @@ void lb_buf_init(struct lb_buf *buf, enum lb_mem_tag tag, size_t max_bytes) {
   *buf = (struct lb_buf){.max = max_bytes, .tag = tag};
 }
 
-void lb_buf_reset(struct lb_buf *buf) {
-  lb_free(buf->data);
-  lb_buf_init(buf, buf->tag, buf->max);
+static void free_memory(struct lb_buf *buf) {
+  if (buf->block == NULL) lb_free(buf->data);
+  lb_block_release(buf->block);
 }
+
+void lb_buf_reset(struct lb_buf *buf) {
+  struct lb_pool *pool = buf->pool;
+  free_memory(buf);
+  lb_buf_init(buf, buf->tag, buf->max);
+  buf->pool = pool;
+}
+
+void lb_buf_use_pool(struct lb_buf *buf, struct lb_pool *pool) { buf->pool = pool; }
 
 void lb_buf_clear(struct lb_buf *buf) {
   buf->len = 0;
   buf->status = LB_OK;
+}
+
+/* A block takes what there is. */
+static bool move_to_block(struct lb_buf *buf, size_t need) {
+  enum lb_block_kind kind =
+      need <= LB_BLOCK_INPUT_BYTES ? LB_BLOCK_INPUT : LB_BLOCK_REPLY;
+  struct lb_block *block;
+  if (lb_pool_take(buf->pool, kind, need, &block, NULL) != LB_OK) return false;
+  if (buf->len > 0) memcpy(block->data, buf->data, buf->len);
+  free_memory(buf);
+  buf->block = block;
+  buf->data = block->data;
+  buf->cap = block->cap;
+  return true;
+}
+
+/* The heap takes it. */
+static bool move_to_heap(struct lb_buf *buf, size_t cap) {
+  uint8_t *data =
+      buf->block == NULL ? lb_realloc(buf->tag, buf->data, cap) : lb_alloc(buf->tag, cap);
+  if (data == NULL) return false;
+  if (buf->block != NULL) {
+    memcpy(data, buf->data, buf->len);
+    lb_block_release(buf->block);
+    buf->block = NULL;
+  }
+  buf->data = data;
+  buf->cap = cap;
+  return true;
 }
 
 /* Makes cap at least `need`. */
@@ -28,14 +66,12 @@ static bool grow(struct lb_buf *buf, size_t need) {
   /* No more than the ceiling and a NUL can ever be used. */
   if (buf->max < SIZE_MAX) cap = LB_MIN(cap, buf->max + 1);
   cap = LB_MAX(cap, need);
-  uint8_t *data = lb_realloc(buf->tag, buf->data, cap);
-  if (data == NULL) {
-    buf->status = LB_OUT_OF_MEMORY;
-    return false;
+  bool fits = need >= LB_BUF_BLOCK_MIN_BYTES && need <= LB_BLOCK_REPLY_BYTES;
+  if (buf->pool != NULL && fits ? move_to_block(buf, need) : move_to_heap(buf, cap)) {
+    return true;
   }
-  buf->data = data;
-  buf->cap = cap;
-  return true;
+  buf->status = LB_OUT_OF_MEMORY;
+  return false;
 }
 
 /* True when `more` bytes can be written at len. */
@@ -128,7 +164,10 @@ enum lb_status lb_buf_check(const struct lb_buf *buf, const char *what,
 
 void lb_buf_move(struct lb_buf *dst, struct lb_buf *src) {
   if (dst == src) return;
+  struct lb_pool *pool = src->pool;
   lb_buf_reset(dst);
   *dst = *src;
+  dst->pool = NULL;
   lb_buf_init(src, src->tag, src->max);
+  src->pool = pool;
 }

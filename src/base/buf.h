@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A growable byte buffer that is born with a ceiling and has a sticky error: after a
  * failed append (out of memory or over the ceiling) every later append is a no-op and
- * lb_buf_status says why, so that a writer appends freely and checks once. Caller's
- * memory, one owner, not thread-safe. */
+ * lb_buf_status says why, so that a writer appends freely and checks once. One that was
+ * given a pool takes a block of it when it becomes large. Caller's memory, one owner, not
+ * thread-safe. */
 #ifndef LB_BASE_BUF_H
 #define LB_BASE_BUF_H
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/pool.h"
 #include "base/str.h"
+
+/* From this size on a block of a pool is worth it. */
+#define LB_BUF_BLOCK_MIN_BYTES ((size_t)256 << 10)
 
 struct lb_buf {
   uint8_t *data; /* NULL while empty */
@@ -18,10 +23,14 @@ struct lb_buf {
   enum lb_mem_tag tag;
   enum lb_status
       status; /* LB_OK, LB_OUT_OF_MEMORY or LB_INVALID_DATA (over the ceiling) */
+  struct lb_pool *pool;   /* to grow from, NULL none */
+  struct lb_block *block; /* whose memory data is, NULL: the heap's */
 };
 
 void lb_buf_init(struct lb_buf *buf, enum lb_mem_tag tag, size_t max_bytes);
-void lb_buf_reset(struct lb_buf *buf); /* frees; max and tag stay */
+void lb_buf_reset(struct lb_buf *buf); /* frees; max, tag and pool stay */
+/* It may grow from there, while it is where it is; the caller keeps the pool as long. */
+void lb_buf_use_pool(struct lb_buf *buf, struct lb_pool *pool);
 void lb_buf_clear(struct lb_buf *buf); /* len 0 and status OK, memory kept */
 /* Makes room for `more` bytes beyond len. */
 void lb_buf_reserve(struct lb_buf *buf, size_t more);
@@ -41,7 +50,7 @@ const char *lb_buf_text(struct lb_buf *buf);
 /* The sticky status as an error: what names the thing that was being built. */
 enum lb_status lb_buf_check(const struct lb_buf *buf, const char *what,
                             struct lb_error *err) LB_MUST_USE;
-/* dst takes src's memory (dst is reset first); src is left empty. */
+/* dst takes src's memory, but not its pool (dst is reset first); src is left empty. */
 void lb_buf_move(struct lb_buf *dst, struct lb_buf *src);
 
 #endif

@@ -124,6 +124,77 @@ static void test_move(void **state) {
   lb_buf_reset(&b);
 }
 
+#define LARGE ((size_t)3000000)
+
+static void fill_large(struct lb_buf *buf, size_t bytes) {
+  static const char chunk[1000] = "what was there stays";
+  for (size_t done = 0; done < bytes; done += LB_MIN(sizeof chunk, bytes - done)) {
+    lb_buf_append(buf, chunk, LB_MIN(sizeof chunk, bytes - done));
+  }
+}
+
+/* From the heap to a small block, to a large one, and back to the heap. */
+static void test_large_ones_take_blocks(void **state) {
+  (void)state;
+  struct lb_buf buf, other;
+  struct lb_pool *pool;
+  struct lb_error err;
+  LB_TEST_OK(lb_pool_create(&pool, &err), &err);
+  lb_buf_init(&buf, LB_MEM_IO, 3 * LB_BLOCK_REPLY_BYTES);
+  lb_buf_init(&other, LB_MEM_IO, SIZE_MAX);
+  lb_buf_use_pool(&buf, pool);
+  static const struct {
+    size_t bytes;
+    enum lb_block_kind kind;
+    bool block;
+  } steps[] = {{1000, LB_BLOCK_INPUT, false},
+               {LARGE, LB_BLOCK_INPUT, true},
+               {3 * LARGE, LB_BLOCK_REPLY, true},
+               {LB_BLOCK_REPLY_BYTES + 1000, LB_BLOCK_REPLY, false}};
+  for (size_t i = 0; i < LB_ARRAY_LEN(steps); i++) {
+    fill_large(&buf, steps[i].bytes - buf.len);
+    LB_TEST_OK(lb_buf_check(&buf, "it", &err), &err);
+    assert_int_equal(buf.len, steps[i].bytes);
+    assert_int_equal(buf.block != NULL, steps[i].block);
+    if (buf.block != NULL) assert_int_equal(buf.block->kind, steps[i].kind);
+    assert_int_equal(lb_pool_stats(pool).live_blocks, steps[i].block);
+    for (size_t at = 0; at < buf.len; at += 1000) {
+      assert_int_equal(buf.data[at], 'w');
+    }
+  }
+  lb_buf_reset(&buf);
+  lb_buf_reserve(&buf, LARGE);
+  assert_int_equal(lb_pool_stats(pool).recycled, 1);
+  lb_buf_append_text(&buf, "moved");
+  lb_buf_move(&other, &buf);
+  assert_null(buf.data);
+  assert_string_equal(lb_buf_text(&other), "moved");
+  assert_int_equal(lb_pool_stats(pool).live_blocks, 1);
+  lb_buf_reserve(&other, LB_BLOCK_REPLY_BYTES); /* it has no pool any more */
+  assert_null(other.block);
+  assert_string_equal(lb_buf_text(&other), "moved");
+  assert_int_equal(lb_pool_stats(pool).live_blocks, 0);
+  lb_buf_reset(&other);
+  lb_buf_reset(&buf);
+  lb_pool_release(pool);
+}
+
+static void write_to_a_pool(void) {
+  struct lb_pool *pool;
+  struct lb_error err = LB_ERROR_INIT;
+  if (lb_pool_create(&pool, &err) != LB_OK) return;
+  struct lb_buf buf;
+  lb_buf_init(&buf, LB_MEM_WIRE, SIZE_MAX);
+  lb_buf_use_pool(&buf, pool);
+  lb_buf_append_text(&buf, "small");
+  lb_buf_reserve(&buf, LARGE);
+  lb_buf_reserve(&buf, 3 * LARGE);
+  LB_TEST_OOM_OR_OK(lb_buf_check(&buf, "a test", &err), &err);
+  if (buf.len > 0) assert_memory_equal(buf.data, "small", buf.len);
+  lb_buf_reset(&buf);
+  lb_pool_release(pool);
+}
+
 static void write_all(void) {
   struct lb_buf buf;
   struct lb_error err = LB_ERROR_INIT;
@@ -143,6 +214,7 @@ static void write_all(void) {
 static void test_out_of_memory_is_sticky(void **state) {
   (void)state;
   LB_TEST_TORTURE(write_all());
+  LB_TEST_TORTURE(write_to_a_pool());
 }
 
 static void test_huge_growth_is_out_of_memory(void **state) {
@@ -158,5 +230,6 @@ static void test_huge_growth_is_out_of_memory(void **state) {
 LB_TEST_MAIN(LB_TEST(test_appends_in_network_order), LB_TEST(test_text_forms),
              LB_TEST(test_grows_and_keeps_content),
              LB_TEST(test_ceiling_is_exact_and_sticky), LB_TEST(test_extend_and_reserve),
-             LB_TEST(test_move), LB_TEST(test_out_of_memory_is_sticky),
+             LB_TEST(test_move), LB_TEST(test_large_ones_take_blocks),
+             LB_TEST(test_out_of_memory_is_sticky),
              LB_TEST(test_huge_growth_is_out_of_memory))

@@ -33,7 +33,13 @@ struct lb_pool {
 };
 
 static size_t kind_bytes(enum lb_block_kind kind) {
-  return kind == LB_BLOCK_INPUT ? LB_BLOCK_INPUT_BYTES : LB_BLOCK_SLAB_BYTES;
+  static const size_t bytes[LB_BLOCK_KINDS] = {
+      [LB_BLOCK_INPUT] = LB_BLOCK_INPUT_BYTES,
+      [LB_BLOCK_SLAB] = LB_BLOCK_SLAB_BYTES,
+      [LB_BLOCK_PIECE] = LB_BLOCK_PIECE_BYTES,
+      [LB_BLOCK_REPLY] = LB_BLOCK_REPLY_BYTES,
+  };
+  return bytes[kind];
 }
 
 static void block_free(struct lb_block *block) {

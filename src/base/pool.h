@@ -22,12 +22,19 @@
 enum lb_block_kind {
   LB_BLOCK_INPUT, /* bytes as they come from the network */
   LB_BLOCK_SLAB,  /* bytes that arrays point into */
+  LB_BLOCK_PIECE, /* the same, a piece of a page of columns */
+  LB_BLOCK_REPLY, /* a large reply in one */
   LB_BLOCK_KINDS
 };
 /* One largest block of an LZ4 frame with its size and checksum fits into an input. */
 #define LB_BLOCK_INPUT_BYTES (((size_t)4 << 20) + ((size_t)64 << 10))
 /* Two largest blocks of LZ4, and one more which is the slack that it wants. */
 #define LB_BLOCK_SLAB_BYTES ((size_t)12 << 20)
+/* Stays in a processor's cache from being written to being read. */
+#define LB_BLOCK_PIECE_BYTES ((size_t)2 << 20)
+/* Twice what servers are asked for in a page; what a reply leaves untouched costs only
+ * addresses. */
+#define LB_BLOCK_REPLY_BYTES ((size_t)32 << 20)
 /* What nobody has needed for so long is freed. */
 #define LB_POOL_IDLE_MS 1000
 /* Beyond so many bytes in all, live and idle, no block is made while one of another kind

@@ -93,6 +93,7 @@ static size_t to_pipe(struct lb_transfer *t, const char *data, size_t len) {
 
 static size_t to_memory(struct lb_transfer *t, const char *data, size_t len) {
   struct lb_buf *reply = &t->req->reply;
+  lb_buf_use_pool(reply, lb_io_pool(t->io));
   if (reply->len == 0 && t->req->headers.content_length > 0) {
     /* The length was compared with the limit when it came. */
     lb_buf_reserve(reply, (size_t)t->req->headers.content_length);

@@ -20,6 +20,7 @@ void lb_page_reset(struct lb_page *page) {
   for (int32_t i = page->next_array; i < page->array_count; i++) {
     if (page->arrays[i].release) page->arrays[i].release(&page->arrays[i]);
   }
+  lb_columns_close(page->columns);
   lb_buf_reset(&page->body);
   lb_arena_reset(&page->arena);
   lb_page_init(page);
@@ -112,10 +113,11 @@ enum lb_status lb_page_load(struct lb_page *page, const struct lb_backend *backe
 static enum lb_status next_columns(struct lb_page *page,
                                    const struct lb_result_schema *schema,
                                    struct ArrowArray *out, struct lb_error *err) {
-  if (page->next_batch > 0) return LB_OK;
-  page->next_batch = 1;
-  int64_t rows;
-  return lb_columns_decode(schema, page->data.row_set, page->first_row, out, &rows, err);
+  if (!page->columns) {
+    LB_TRY(lb_columns_open(schema, page->data.row_set, page->first_row, &page->columns,
+                           err));
+  }
+  return lb_columns_next(page->columns, page->io ? lb_io_pool(page->io) : NULL, out, err);
 }
 
 static enum lb_status decode_next_batch(struct lb_page *page,
@@ -149,7 +151,9 @@ static enum lb_status begin(struct lb_page *page, const struct lb_result_schema 
 bool lb_page_used_up(const struct lb_page *page) {
   const struct lb_t_row_set *row_set = page->data.row_set;
   if (!page->loaded || !row_set) return true;
-  if (row_set->columns.count > 0) return page->next_batch > 0;
+  if (row_set->columns.count > 0) {
+    return page->columns && lb_columns_rows_left(page->columns) == 0;
+  }
   if (page->decoding) return lb_page_decode_used_up(page->decode);
   return page->next_array == page->array_count &&
          page->next_batch >= row_set->arrow_batches.count;

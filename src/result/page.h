@@ -22,8 +22,9 @@ struct lb_page {
   struct ArrowArray arrays[LB_PAGE_ARRAYS]; /* decoded, not handed out */
   int32_t array_count;
   int32_t next_array;
-  bool begun;    /* an array has been asked for */
-  bool decoding; /* `decode` is at this page */
+  struct lb_columns *columns; /* NULL until a page of them is begun */
+  bool begun;                 /* an array has been asked for */
+  bool decoding;              /* `decode` is at this page */
   /* Of all pages. */
   struct lb_io *io;              /* whose workers decode; NULL: the reader alone */
   struct lb_page_decode *decode; /* NULL until a page is large enough */

@@ -60,7 +60,7 @@ void lb_arrow_body_trim(struct lb_arrow_body **body, size_t len) {
   LB_ASSERT(len <= (*body)->cap);
   (*body)->len = len;
   memset((*body)->data + len, 0, TAIL_BYTES);
-  if ((*body)->cap - len < TRIM_MIN_BYTES) return;
+  if ((*body)->block != NULL || (*body)->cap - len < TRIM_MIN_BYTES) return;
   size_t offset = (size_t)((*body)->data - (uint8_t *)*body);
   struct lb_arrow_body *smaller =
       lb_realloc(LB_MEM_ARROW, *body, offset + len + TAIL_BYTES);

@@ -32,9 +32,9 @@ enum lb_status lb_arrow_body_take(struct lb_pool *pool, enum lb_block_kind kind,
                                   size_t at_least, size_t phase,
                                   struct lb_arrow_body **out,
                                   struct lb_error *err) LB_MUST_USE;
-/* Sets len (<= cap) and gives back what lies behind if that is much; moves the body at
- * most to an address of the same alignment modulo 16. Only while the creator's reference
- * is the only one, and not in a pool's block. */
+/* Sets len (<= cap) and gives back what lies behind if that is much and not of a pool's
+ * block; moves the body at most to an address of the same alignment modulo 16. Only while
+ * the creator's reference is the only one. */
 void lb_arrow_body_trim(struct lb_arrow_body **body, size_t len);
 void lb_arrow_body_release(struct lb_arrow_body *body); /* NULL allowed */
 

@@ -9,6 +9,7 @@
 #define LB_WIRE_ARROW_DECODE_H
 
 #include "base/error.h"
+#include "base/pool.h"
 #include "base/str.h"
 #include "base/zone.h"
 #include "nanoarrow/nanoarrow.h"
@@ -86,11 +87,22 @@ struct lb_arrow_decoder_stats {
 };
 struct lb_arrow_decoder_stats lb_arrow_decoder_stats(const struct lb_arrow_decoder *dec);
 
-/* Thrift columns to one array. Fewer columns than the schema (or other lengths) is an
- * error, except none at all, which is a page of no rows. *rows is the row count; out is
- * released (NULL release) when it is 0. A value that does not parse is LB_INVALID_DATA
- * naming column and row (first_row + index, from 0) with the offending text (cut at 64
- * characters). */
+/* A page of Thrift columns on its way to arrays. One thread at a time. */
+struct lb_columns;
+/* Fewer columns than the schema (or other lengths) is an error, except none at all, which
+ * is a page of no rows. schema and row_set are borrowed until the close. */
+enum lb_status lb_columns_open(const struct lb_result_schema *schema,
+                               const struct lb_t_row_set *row_set, int64_t first_row,
+                               struct lb_columns **out, struct lb_error *err) LB_MUST_USE;
+void lb_columns_close(struct lb_columns *page); /* NULL allowed; arrays live on */
+/* The next rows: of a large page as many as fit into a block of the pool, all of them
+ * when pool is NULL. out->release is NULL at the end. A value that does not parse is
+ * LB_INVALID_DATA naming column and row (first_row + index, from 0) with the offending
+ * text (cut at 64 characters); nothing follows a failure. */
+enum lb_status lb_columns_next(struct lb_columns *page, struct lb_pool *pool,
+                               struct ArrowArray *out, struct lb_error *err) LB_MUST_USE;
+int64_t lb_columns_rows_left(const struct lb_columns *page);
+/* The whole page to one array, whose release is NULL when *rows is 0. */
 enum lb_status lb_columns_decode(const struct lb_result_schema *schema,
                                  const struct lb_t_row_set *row_set, int64_t first_row,
                                  struct ArrowArray *out, int64_t *rows,

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a page of Thrift columns becomes an array:
+/* How a page of Thrift columns becomes arrays:
  *
  * 1. Each column's variant and sizes are taken from the reply and checked: equal
- *    lengths, bytes enough for the values. What an array needs follows from them, so
- *    one body holds the buffers of the whole page and no buffer ever grows.
- * 2. The null bitmap (1 = null, any length) becomes Arrow's validity (1 = valid), or
+ *    lengths, bytes enough for the values.
+ * 2. A large page is cut into pieces of equal rows, each about a block of the pool: what
+ *    is written is still in the cache when it is read, and the block of a piece that was
+ *    dropped takes the next one. Rows of a piece are a multiple of 8, so that its nulls
+ *    begin with a byte. What an array needs follows from its part of the reply, so one
+ *    body holds the buffers of a piece and no buffer ever grows.
+ * 3. The null bitmap (1 = null, any length) becomes Arrow's validity (1 = valid), or
  *    nothing when there is no null among the rows.
- * 3. Values are decoded into their place: numbers are swapped, texts copied in one
+ * 4. Values are decoded into their place: numbers are swapped, texts copied in one
  *    pass, and dates, timestamps and decimals parsed. A value in the place of a null
  *    is never looked at: servers put fillers there. */
 #include <float.h>
@@ -24,6 +28,11 @@
 #define MICROS_A_SECOND INT64_C(1000000)
 /* Short texts are copied in steps of this size: faster than by their exact length. */
 #define COPY_STEP_BYTES 16
+/* Of the pool's block, the rest is for rows that are larger than others. */
+#define PIECE_BYTES (LB_BLOCK_PIECE_BYTES / 16 * 15)
+#define PIECE_ROWS 64 /* a piece's rows are a multiple of these */
+/* What is smaller is not worth a block. */
+#define HEAP_BYTES (LB_BLOCK_PIECE_BYTES / 8)
 
 enum variant { V_NONE, V_BOOL, V_I8, V_I16, V_I32, V_I64, V_DOUBLE, V_TEXT, V_BYTES };
 static const struct {
@@ -59,11 +68,13 @@ struct column {
   struct lb_zone_hint hint;
 
   enum variant variant;
+  /* Of the piece; raw_bytes of texts may go on with those of the next. */
   int32_t rows;
   const uint8_t *raw;
   size_t raw_bytes;
   struct lb_str nulls;
   bool has_nulls;
+  const uint8_t *end; /* of what was read */
 
   uint8_t *validity; /* NULL without nulls */
   int64_t null_count;
@@ -105,7 +116,7 @@ static enum lb_status bad_value(const struct column *col, int32_t row, struct lb
                       shown, text.len > len ? "..." : "", why, col->type_name);
 }
 
-/* Step 2. */
+/* Step 3. */
 
 static bool is_null(const struct column *col, int32_t row) {
   return col->validity != NULL && (col->validity[row >> 3] >> (row & 7) & 1) == 0;
@@ -141,7 +152,7 @@ static void fill_validity(struct column *col) {
   col->null_count = col->rows - valid;
 }
 
-/* Step 3: numbers. */
+/* Step 4: numbers. */
 
 static uint16_t load_be16(const uint8_t *at) {
   uint16_t v;
@@ -168,17 +179,55 @@ static double load_double(const uint8_t *at) {
   return value;
 }
 
-/* Loops without branches, for the vectoriser. */
-static void swap16(const uint8_t *restrict raw, uint16_t *restrict out, int32_t rows) {
-  for (int32_t i = 0; i < rows; i++) out[i] = load_be16(raw + 2 * (size_t)i);
+/* Sixteen bytes at a time, in registers that every machine of 64 bits has: compilers do
+ * not make this of a loop of byte swaps. */
+typedef uint16_t lanes __attribute__((vector_size(16)));
+#define LANES 8
+
+static bool is_swapped(void) { return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__; }
+
+static lanes load_lanes(const uint8_t *raw) {
+  lanes v;
+  memcpy(&v, raw, sizeof(v));
+  return is_swapped() ? v << 8 | v >> 8 : v;
 }
 
-static void swap32(const uint8_t *restrict raw, uint32_t *restrict out, int32_t rows) {
-  for (int32_t i = 0; i < rows; i++) out[i] = load_be32(raw + 4 * (size_t)i);
+static void swap16(const uint8_t *restrict raw, uint8_t *restrict out, size_t rows) {
+  size_t i = 0;
+  for (; i + LANES <= rows; i += LANES) {
+    lanes v = load_lanes(raw + 2 * i);
+    memcpy(out + 2 * i, &v, sizeof(v));
+  }
+  for (; i < rows; i++) {
+    uint16_t v = load_be16(raw + 2 * i);
+    memcpy(out + 2 * i, &v, sizeof(v));
+  }
 }
 
-static void swap64(const uint8_t *restrict raw, uint64_t *restrict out, int32_t rows) {
-  for (int32_t i = 0; i < rows; i++) out[i] = load_be64(raw + 8 * (size_t)i);
+static void swap32(const uint8_t *restrict raw, uint8_t *restrict out, size_t rows) {
+  size_t i = 0;
+  for (; is_swapped() && i + LANES / 2 <= rows; i += LANES / 2) {
+    lanes v = load_lanes(raw + 4 * i);
+    v = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6);
+    memcpy(out + 4 * i, &v, sizeof(v));
+  }
+  for (; i < rows; i++) {
+    uint32_t v = load_be32(raw + 4 * i);
+    memcpy(out + 4 * i, &v, sizeof(v));
+  }
+}
+
+static void swap64(const uint8_t *restrict raw, uint8_t *restrict out, size_t rows) {
+  size_t i = 0;
+  for (; is_swapped() && i + LANES / 4 <= rows; i += LANES / 4) {
+    lanes v = load_lanes(raw + 8 * i);
+    v = __builtin_shufflevector(v, v, 3, 2, 1, 0, 7, 6, 5, 4);
+    memcpy(out + 8 * i, &v, sizeof(v));
+  }
+  for (; i < rows; i++) {
+    uint64_t v = load_be64(raw + 8 * i);
+    memcpy(out + 8 * i, &v, sizeof(v));
+  }
 }
 
 static int64_t load_int(const struct column *col, int32_t row) {
@@ -202,9 +251,9 @@ static enum lb_status decode_int(struct column *col, struct lb_error *err) {
   if (!is_int(col->variant) || width > col->target->width) return wrong_variant(col, err);
   if (width == col->target->width) {
     if (width == 1) memcpy(col->data, col->raw, (size_t)col->rows);
-    if (width == 2) swap16(col->raw, (uint16_t *)(void *)col->data, col->rows);
-    if (width == 4) swap32(col->raw, (uint32_t *)(void *)col->data, col->rows);
-    if (width == 8) swap64(col->raw, (uint64_t *)(void *)col->data, col->rows);
+    if (width == 2) swap16(col->raw, col->data, (size_t)col->rows);
+    if (width == 4) swap32(col->raw, col->data, (size_t)col->rows);
+    if (width == 8) swap64(col->raw, col->data, (size_t)col->rows);
     return LB_OK;
   }
   for (int32_t i = 0; i < col->rows; i++) {
@@ -222,7 +271,7 @@ static enum lb_status decode_int(struct column *col, struct lb_error *err) {
 static enum lb_status decode_double(struct column *col, struct lb_error *err) {
   double *out = (double *)(void *)col->data;
   if (col->variant == V_DOUBLE) {
-    swap64(col->raw, (uint64_t *)(void *)col->data, col->rows);
+    swap64(col->raw, col->data, (size_t)col->rows);
     return LB_OK;
   }
   if (!is_int(col->variant) || col->variant == V_I64) return wrong_variant(col, err);
@@ -274,10 +323,11 @@ static enum lb_status decode_bool(struct column *col, struct lb_error *err) {
 static enum lb_status decode_null(struct column *col, struct lb_error *err) {
   (void)err;
   col->null_count = col->rows;
+  col->end = col->raw + col->raw_bytes;
   return LB_OK;
 }
 
-/* Step 3: texts. */
+/* Step 4: texts. */
 
 /* The next length-prefixed value; false when it does not lie within the column. */
 static bool next_text(const uint8_t **at, const uint8_t *end, struct lb_str *out) {
@@ -334,7 +384,8 @@ static enum lb_status copy_texts(struct column *col, struct lb_error *err) {
     }
     offsets[i + 1] = used;
   }
-  return at == end ? LB_OK : damaged(col, err);
+  col->end = at;
+  return LB_OK;
 }
 
 static enum lb_status decode_binary(struct column *col, struct lb_error *err) {
@@ -374,7 +425,7 @@ static enum lb_status decode_string(struct column *col, struct lb_error *err) {
   return check_utf8(col, err);
 }
 
-/* Step 3: texts that are values. */
+/* Step 4: texts that are values. */
 
 typedef enum lb_text_result parse_fn(struct column *col, struct lb_str text,
                                      uint8_t *out);
@@ -407,7 +458,8 @@ static inline enum lb_status parse_texts(struct column *col, parse_fn *parse,
     enum lb_text_result result = parse(col, text, out);
     if (result != LB_TEXT_OK) return bad_value(col, i, text, why(result), err);
   }
-  return at == end ? LB_OK : damaged(col, err);
+  col->end = at;
+  return LB_OK;
 }
 
 static enum lb_text_result parse_date(struct column *col, struct lb_str text,
@@ -500,21 +552,25 @@ static const struct target targets[] = {
 
 /* Step 1. */
 
-static void set_source(struct column *col, enum variant variant,
-                       const struct lb_t_list *values, struct lb_str nulls) {
-  col->variant = variant;
-  col->rows = values->count;
-  col->raw = values->raw;
-  col->raw_bytes = values->raw_bytes;
-  col->nulls = nulls;
-}
+/* A page's column as it came, as far as no piece has taken it. */
+struct source {
+  int32_t rows;
+  const uint8_t *raw;
+  size_t raw_bytes;
+  struct lb_str nulls;
+};
 
 /* The union's members all have the same two parts. */
-#define TAKE(member, variant) \
-  if (src->member != NULL) { \
-    set_source(col, variant, &src->member->values, src->member->nulls); \
+#define TAKE(member, of_variant) \
+  if (from->member != NULL) { \
+    variant = of_variant; \
+    *src = (struct source){.rows = from->member->values.count, \
+                           .raw = from->member->values.raw, \
+                           .raw_bytes = from->member->values.raw_bytes, \
+                           .nulls = from->member->nulls}; \
   }
-static void find_source(struct column *col, const struct lb_t_column *src) {
+static enum variant find_source(const struct lb_t_column *from, struct source *src) {
+  enum variant variant = V_NONE;
   TAKE(bool_val, V_BOOL)
   TAKE(byte_val, V_I8)
   TAKE(i16_val, V_I16)
@@ -523,6 +579,7 @@ static void find_source(struct column *col, const struct lb_t_column *src) {
   TAKE(double_val, V_DOUBLE)
   TAKE(string_val, V_TEXT)
   TAKE(binary_val, V_BYTES)
+  return variant;
 }
 #undef TAKE
 
@@ -535,14 +592,7 @@ static size_t char_bytes(const struct column *col) {
 static enum lb_status check_source(const struct column *col, struct lb_error *err) {
   size_t needed = variants[col->variant].width * (size_t)col->rows;
   bool enough = is_texts(col) ? col->raw_bytes >= needed : col->raw_bytes == needed;
-  if (col->rows < 0 || !enough) return damaged(col, err);
-  if (col->target->buffers == 3 && char_bytes(col) > INT32_MAX) {
-    return lb_error_set(err, LB_INVALID_DATA,
-                        "column %" PRId32 " \"%.*s\" has more than 2 GiB of text in one "
-                        "page; lower the option databricks.max_bytes_per_fetch",
-                        col->index, NAME_IN_ERROR_BYTES, col->name);
-  }
-  return LB_OK;
+  return col->rows < 0 || !enough ? damaged(col, err) : LB_OK;
 }
 
 static enum lb_status find_target(const struct lb_result_schema *schema,
@@ -577,50 +627,148 @@ static enum lb_status find_target(const struct lb_result_schema *schema,
   return LB_OK;
 }
 
-struct page {
+struct lb_columns {
   const struct lb_result_schema *schema;
+  int32_t count;
+  int32_t rows_left;
+  int32_t piece_rows; /* of all pieces but the last; 0 before the first */
+  int64_t next_row;
+  struct source *sources;
+  /* Of the piece. */
   struct column *columns;
   struct lb_arrow_node *nodes; /* root, then columns */
-  int32_t rows;
   struct lb_arrow_body *body;
 };
 
-static enum lb_status open_columns(struct page *page, const struct lb_t_row_set *row_set,
-                                   int64_t first_row, struct lb_error *err) {
-  const struct lb_t_column *sources = row_set->columns.items;
-  for (int32_t i = 0; i < page->schema->column_count; i++) {
+static enum lb_status open_columns(struct lb_columns *page,
+                                   const struct lb_t_row_set *row_set,
+                                   struct lb_error *err) {
+  const struct lb_t_column *from = row_set->columns.items;
+  for (int32_t i = 0; i < page->count; i++) {
     struct column *col = &page->columns[i];
+    struct source *src = &page->sources[i];
     *col = (struct column){.name = page->schema->columns[i].name,
                            .type_name = page->schema->columns[i].type_name,
-                           .index = i,
-                           .first_row = first_row};
+                           .index = i};
     LB_TRY(find_target(page->schema, col, err));
-    find_source(col, &sources[i]);
+    col->variant = find_source(&from[i], src);
     if (col->variant == V_NONE) return wrong_variant(col, err);
-    if (i == 0) page->rows = col->rows;
-    if (col->rows != page->rows) {
+    if (i == 0) page->rows_left = src->rows;
+    if (src->rows != page->rows_left) {
       return lb_error_set(err, LB_PROTOCOL,
                           "column %" PRId32 " \"%.*s\" has %" PRId32
                           " rows, the first column has %" PRId32,
-                          i, NAME_IN_ERROR_BYTES, col->name, col->rows, page->rows);
+                          i, NAME_IN_ERROR_BYTES, col->name, src->rows, page->rows_left);
     }
+    col->rows = src->rows;
+    col->raw_bytes = src->raw_bytes;
     LB_TRY(check_source(col, err));
-    col->has_nulls = col->target->buffers > 0 && any_null(col->nulls, col->rows);
+  }
+  return LB_OK;
+}
+
+/* Step 2. */
+
+/* What one row takes in the arrays, on the average, in eighths of a byte. */
+static size_t row_bits(const struct lb_columns *page) {
+  size_t bits = 1;
+  for (int32_t i = 0; i < page->count; i++) {
+    const struct column *col = &page->columns[i];
+    size_t rows = (size_t)page->rows_left;
+    bits += col->target->width > 0 ? 8 * col->target->width + 1 : 2;
+    if (col->target->buffers < 3) continue;
+    size_t chars = is_texts(col) ? page->sources[i].raw_bytes / rows : 4;
+    bits += 8 * LB_MIN(chars, (size_t)INT32_MAX);
+    if (!is_texts(col)) bits += 8 * (size_t)LB_NUMBER_TEXT_BYTES;
+  }
+  return bits;
+}
+
+/* rows is positive. */
+static int32_t cut_rows(const struct lb_columns *page) {
+  size_t rows = (size_t)page->rows_left;
+  size_t around = 3 * LB_ARROW_ALIGN_BYTES * (size_t)page->count;
+  size_t room = PIECE_BYTES - LB_MIN(around, PIECE_BYTES / 2);
+  size_t most = LB_MAX(room * 8 / row_bits(page), (size_t)1);
+  size_t pieces = (rows + most - 1) / most;
+  size_t each = (rows + pieces - 1) / pieces;
+  return (int32_t)LB_MIN((each + PIECE_ROWS - 1) / PIECE_ROWS * PIECE_ROWS, rows);
+}
+
+/* Where the next so many values end. */
+static enum lb_status measure_texts(struct column *col, struct lb_error *err) {
+  const uint8_t *at = col->raw;
+  const uint8_t *end = col->raw + col->raw_bytes;
+  for (int32_t i = 0; i < col->rows; i++) {
+    struct lb_str text;
+    if (!next_text(&at, end, &text)) return damaged(col, err);
+  }
+  col->raw_bytes = (size_t)(at - col->raw);
+  return LB_OK;
+}
+
+static struct lb_str nulls_of(const struct source *src, int32_t rows) {
+  return (struct lb_str){src->nulls.data, LB_MIN(src->nulls.len, bit_bytes(rows))};
+}
+
+static enum lb_status take_piece(struct lb_columns *page, int32_t rows,
+                                 struct lb_error *err) {
+  for (int32_t i = 0; i < page->count; i++) {
+    struct column *col = &page->columns[i];
+    const struct source *src = &page->sources[i];
+    bool last = rows == page->rows_left;
+    col->first_row = page->next_row;
+    col->rows = rows;
+    col->raw = src->raw;
+    col->raw_bytes =
+        is_texts(col) ? src->raw_bytes : variants[col->variant].width * (size_t)rows;
+    col->nulls = nulls_of(src, rows);
+    col->has_nulls = col->target->buffers > 0 && any_null(col->nulls, rows);
+    col->null_count = 0;
+    col->validity = col->data = col->chars = NULL;
+    if (col->target->buffers == 2) continue; /* its values are told when they are read */
+    if (is_texts(col) && !last) LB_TRY(measure_texts(col, err));
+    if (col->target->buffers == 3 && char_bytes(col) > INT32_MAX) {
+      return lb_error_set(err, LB_INVALID_DATA,
+                          "column %" PRId32
+                          " \"%.*s\" has more than 2 GiB of text in one "
+                          "page; lower the option databricks.max_bytes_per_fetch",
+                          col->index, NAME_IN_ERROR_BYTES, col->name);
+    }
+  }
+  return LB_OK;
+}
+
+/* What the next piece begins with. */
+static enum lb_status leave_piece(struct lb_columns *page, int32_t rows,
+                                  struct lb_error *err) {
+  page->rows_left -= rows;
+  page->next_row += rows;
+  for (int32_t i = 0; i < page->count; i++) {
+    struct column *col = &page->columns[i];
+    struct source *src = &page->sources[i];
+    size_t used = is_texts(col) ? (size_t)(col->end - src->raw) : col->raw_bytes;
+    size_t bytes = LB_MIN(src->nulls.len, (size_t)rows / 8);
+    src->raw += used;
+    src->raw_bytes -= used;
+    src->nulls.data += bytes;
+    src->nulls.len -= bytes;
+    if (page->rows_left == 0 && src->raw_bytes > 0) return damaged(col, err);
   }
   return LB_OK;
 }
 
 /* Takes bytes from the body, or only counts them while there is none. */
-static uint8_t *carve(const struct page *page, size_t *used, size_t bytes) {
+static uint8_t *carve(const struct lb_columns *page, size_t *used, size_t bytes) {
   size_t offset = *used;
   *used += (bytes + LB_ARROW_ALIGN_BYTES - 1) & ~(size_t)(LB_ARROW_ALIGN_BYTES - 1);
   return page->body == NULL ? NULL : page->body->data + offset;
 }
 
 /* No sum here can overflow: all is a small multiple of what the reply holds in memory. */
-static size_t place_buffers(struct page *page) {
+static size_t place_buffers(struct lb_columns *page) {
   size_t used = 0;
-  for (int32_t i = 0; i < page->schema->column_count; i++) {
+  for (int32_t i = 0; i < page->count; i++) {
     struct column *col = &page->columns[i];
     size_t rows = (size_t)col->rows;
     if (col->has_nulls) col->validity = carve(page, &used, bit_bytes(col->rows));
@@ -636,11 +784,13 @@ static size_t place_buffers(struct page *page) {
   return used;
 }
 
-static enum lb_status decode_columns(struct page *page, struct lb_error *err) {
+static enum lb_status decode_piece(struct lb_columns *page, int32_t rows,
+                                   struct lb_error *err) {
   page->nodes[0] = (struct lb_arrow_node){
-      .length = page->rows, .buffer_count = 1, .child_count = page->schema->column_count};
-  for (int32_t i = 0; i < page->schema->column_count; i++) {
+      .length = rows, .buffer_count = 1, .child_count = page->count};
+  for (int32_t i = 0; i < page->count; i++) {
     struct column *col = &page->columns[i];
+    col->end = col->raw;
     fill_validity(col);
     LB_TRY(col->target->decode(col, err));
     page->nodes[i + 1] =
@@ -649,18 +799,15 @@ static enum lb_status decode_columns(struct page *page, struct lb_error *err) {
                                .buffer_count = col->target->buffers,
                                .buffers = {col->validity, col->data, col->chars}};
   }
-  return LB_OK;
+  return leave_piece(page, rows, err);
 }
 
-static enum lb_status decode_page(struct page *page, struct ArrowArray *out,
-                                  struct lb_error *err) {
-  size_t bytes = place_buffers(page);
-  LB_TRY(lb_arrow_body_create(bytes, 0, &page->body, err));
-  place_buffers(page);
-  LB_TRY(decode_columns(page, err));
-  lb_arrow_body_trim(&page->body, bytes);
-  return lb_arrow_publish(page->nodes, page->schema->column_count + 1, page->body, NULL,
-                          out, err);
+static enum lb_status make_body(struct lb_columns *page, struct lb_pool *pool,
+                                size_t bytes, struct lb_error *err) {
+  if (pool == NULL || bytes < HEAP_BYTES) {
+    return lb_arrow_body_create(bytes, 0, &page->body, err);
+  }
+  return lb_arrow_body_take(pool, LB_BLOCK_PIECE, bytes, 0, &page->body, err);
 }
 
 static enum lb_status check_columns(const struct lb_result_schema *schema,
@@ -691,39 +838,79 @@ static enum lb_status reject_other_forms(const struct lb_t_row_set *row_set,
   return LB_OK;
 }
 
+void lb_columns_close(struct lb_columns *page) {
+  if (page == NULL) return;
+  lb_free(page->sources);
+  lb_free(page->columns);
+  lb_free(page->nodes);
+  lb_free(page);
+}
+
+enum lb_status lb_columns_open(const struct lb_result_schema *schema,
+                               const struct lb_t_row_set *row_set, int64_t first_row,
+                               struct lb_columns **out, struct lb_error *err) {
+  LB_TRY(reject_other_forms(row_set, err));
+  if (row_set->columns.count > 0) LB_TRY(check_columns(schema, row_set, err));
+  struct lb_columns *page = lb_alloc_zero(LB_MEM_ARROW, sizeof(*page));
+  if (page == NULL) return lb_error_oom(err, "a page of columns");
+  size_t count = (size_t)row_set->columns.count;
+  page->schema = schema;
+  page->count = row_set->columns.count;
+  page->next_row = first_row;
+  page->sources = lb_alloc_array(LB_MEM_ARROW, count, sizeof(*page->sources));
+  page->columns = lb_alloc_array(LB_MEM_ARROW, count, sizeof(*page->columns));
+  page->nodes = lb_alloc_array(LB_MEM_ARROW, count + 1, sizeof(*page->nodes));
+  enum lb_status status = LB_OK;
+  if (page->sources == NULL || page->columns == NULL || page->nodes == NULL) {
+    status = lb_error_oom(err, "a page of columns");
+  }
+  if (status == LB_OK) status = open_columns(page, row_set, err);
+  if (status != LB_OK) {
+    lb_columns_close(page);
+    return status;
+  }
+  *out = page;
+  return LB_OK;
+}
+
+int64_t lb_columns_rows_left(const struct lb_columns *page) { return page->rows_left; }
+
+enum lb_status lb_columns_next(struct lb_columns *page, struct lb_pool *pool,
+                               struct ArrowArray *out, struct lb_error *err) {
+  out->release = NULL;
+  if (page->rows_left == 0) return LB_OK;
+  if (page->piece_rows == 0) {
+    page->piece_rows = pool != NULL ? cut_rows(page) : page->rows_left;
+  }
+  int32_t rows = LB_MIN(page->piece_rows, page->rows_left);
+  LB_TRY(take_piece(page, rows, err));
+  size_t bytes = place_buffers(page);
+  LB_TRY(make_body(page, pool, bytes, err));
+  place_buffers(page);
+  enum lb_status status = decode_piece(page, rows, err);
+  if (status == LB_OK) {
+    lb_arrow_body_trim(&page->body, bytes);
+    status = lb_arrow_publish(page->nodes, page->count + 1, page->body, NULL, out, err);
+  }
+  lb_arrow_body_release(page->body);
+  page->body = NULL;
+  return status;
+}
+
 enum lb_status lb_columns_decode(const struct lb_result_schema *schema,
                                  const struct lb_t_row_set *row_set, int64_t first_row,
                                  struct ArrowArray *out, int64_t *rows,
                                  struct lb_error *err) {
-  LB_TRY(reject_other_forms(row_set, err));
-  if (row_set->columns.count == 0) {
-    *rows = 0;
-    out->release = NULL;
-    return LB_OK;
-  }
-  LB_TRY(check_columns(schema, row_set, err));
-  size_t count = (size_t)schema->column_count;
-  struct page page = {.schema = schema};
+  struct lb_columns *page;
   struct ArrowArray array = {.release = NULL};
-  enum lb_status status = LB_OK;
-  page.columns = lb_alloc_array(LB_MEM_ARROW, count, sizeof(*page.columns));
-  page.nodes = lb_alloc_array(LB_MEM_ARROW, count + 1, sizeof(*page.nodes));
-  if (page.columns == NULL || page.nodes == NULL) {
-    status = lb_error_oom(err, "a page of columns");
-    goto done;
-  }
-  status = open_columns(&page, row_set, first_row, err);
-  if (status != LB_OK) goto done;
-  if (page.rows > 0) status = decode_page(&page, &array, err);
-  if (status != LB_OK) goto done;
+  LB_TRY(lb_columns_open(schema, row_set, first_row, &page, err));
+  int64_t found = page->rows_left;
+  enum lb_status status = lb_columns_next(page, NULL, &array, err);
+  lb_columns_close(page);
+  if (status != LB_OK) return status;
   *out = array;
-  *rows = page.rows;
-
-done:
-  lb_arrow_body_release(page.body);
-  lb_free(page.columns);
-  lb_free(page.nodes);
-  return status;
+  *rows = found;
+  return LB_OK;
 }
 
 /* Adds a stated row count. */
@@ -749,9 +936,9 @@ enum lb_status lb_row_set_rows(const struct lb_t_row_set *row_set, int64_t *rows
     LB_TRY(add_rows(links[i].row_count, &sum, err));
   }
   if (row_set->columns.count > 0) {
-    struct column col = {.variant = V_NONE};
-    find_source(&col, row_set->columns.items);
-    LB_TRY(add_rows(LB_T_I64(col.rows), &sum, err));
+    struct source src = {.rows = 0};
+    (void)find_source(row_set->columns.items, &src);
+    LB_TRY(add_rows(LB_T_I64(src.rows), &sum, err));
   }
   *rows = sum;
   return LB_OK;

@@ -717,6 +717,142 @@ static void test_largest_float(void **state) {
   sheet_free(&sheet);
 }
 
+/* A page of 200,000 rows: number, text, date, truth, number as text. Texts are long in
+ * the middle, and the bitmap of nulls ends before the rows do. */
+#define LARGE_ROWS 200000
+#define LARGE_NULLS 150000
+#define LARGE_FIRST 1000
+
+static bool is_null_here(int64_t i) { return i < LARGE_NULLS && i % 7 == 3; }
+
+static size_t large_text(int64_t i, char *out) {
+  size_t len = i >= 90000 && i < 90200 ? 20000 : (size_t)(i % 23);
+  memset(out, 'a' + (int)(i % 26), len);
+  return len;
+}
+
+static struct bytes *large_be(struct bytes *to, uint64_t value, int width) {
+  for (int i = 0; i < width; i++) {
+    to->data[to->len++] = (uint8_t)(value >> 8 * (width - 1 - i));
+  }
+  return to;
+}
+
+static void large_put(struct bytes *to, const char *text, size_t len) {
+  large_be(to, len, 4);
+  memcpy(to->data + to->len, text, len);
+  to->len += len;
+}
+
+static void large_fill(struct sheet *sheet, uint8_t *nulls) {
+  struct bytes *columns[5] = {SHEET_ADD(sheet, LB_T_TYPE_BIGINT, i64_val),
+                              SHEET_ADD(sheet, LB_T_TYPE_STRING, string_val),
+                              SHEET_ADD(sheet, LB_T_TYPE_DATE, string_val),
+                              SHEET_ADD(sheet, LB_T_TYPE_BOOLEAN, bool_val),
+                              SHEET_ADD(sheet, LB_T_TYPE_STRING, i32_val)};
+  char *text = lb_alloc(LB_MEM_TEST, 32768);
+  for (int c = 0; c < 5; c++) {
+    columns[c]->data = lb_alloc(LB_MEM_TEST, (size_t)16 << 20);
+    assert_non_null(columns[c]->data);
+  }
+  for (int64_t i = 0; i < LARGE_ROWS; i++) {
+    static const char *const dates[2] = {"1970-01-02", "1970-01-11"};
+    large_be(columns[0], (uint64_t)(i * -1000000007), 8);
+    large_put(columns[1], text, large_text(i, text));
+    large_put(columns[2], is_null_here(i) ? "?" : dates[i % 2], is_null_here(i) ? 1 : 10);
+    columns[3]->data[columns[3]->len++] = i % 3 == 0;
+    large_be(columns[4], (uint64_t)(i * 3), 4);
+    if (is_null_here(i)) nulls[i / 8] = (uint8_t)(nulls[i / 8] | 1 << i % 8);
+  }
+  for (int c = 0; c < 5; c++) {
+    sheet->parts[c].nulls = (struct lb_str){(const char *)nulls, LARGE_NULLS / 8};
+  }
+  lb_free(text);
+}
+
+static void check_large(struct sheet *sheet, int64_t first, int64_t rows) {
+  char *text = lb_alloc(LB_MEM_TEST, 32768);
+  for (int64_t i = first, at = 0; at < rows; i++, at++) {
+    for (int c = 0; c < 5; c++) {
+      bool null = ArrowArrayViewIsNull(sheet->view.children[c], at);
+      if (null != is_null_here(i)) fail_msg("column %d, row %" PRId64, c, i);
+    }
+    if (is_null_here(i)) continue;
+    char number[16];
+    int digits = snprintf(number, sizeof number, "%" PRId64, 3 * i);
+    struct lb_str long_text = {text, large_text(i, text)};
+    bool same =
+        int_at(sheet, 0, at) == i * -1000000007 &&
+        lb_str_equal(text_at(sheet, 1, at), long_text) &&
+        int_at(sheet, 2, at) == (i % 2 == 0 ? 1 : 10) &&
+        int_at(sheet, 3, at) == (i % 3 == 0) &&
+        lb_str_equal(text_at(sheet, 4, at), (struct lb_str){number, (size_t)digits});
+    if (!same) fail_msg("row %" PRId64, i);
+  }
+  lb_free(text);
+}
+
+/* Reads it piece by piece; how many there were. All that a piece holds is checked. */
+static int read_pieces(struct sheet *sheet, const struct lb_t_row_set *row_set,
+                       struct lb_pool *pool, int64_t *rows, enum lb_status *status) {
+  struct lb_columns *page = NULL;
+  int pieces = 0;
+  *rows = 0;
+  *status = lb_columns_open(&sheet->schema, row_set, LARGE_FIRST, &page, &sheet->err);
+  while (*status == LB_OK) {
+    struct ArrowArray piece;
+    *status = lb_columns_next(page, pool, &piece, &sheet->err);
+    if (*status != LB_OK || piece.release == NULL) break;
+    view_array(&sheet->view, &sheet->schema.arrow, &piece);
+    check_large(sheet, *rows, piece.length);
+    *rows += piece.length;
+    pieces++;
+    assert_int_equal(lb_columns_rows_left(page), LARGE_ROWS - *rows);
+    ArrowArrayViewReset(&sheet->view);
+    piece.release(&piece);
+  }
+  lb_columns_close(page);
+  return pieces;
+}
+
+static void test_large_pages_come_in_pieces(void **state) {
+  (void)state;
+  struct sheet sheet;
+  struct lb_pool *pool;
+  enum lb_status status;
+  int64_t rows;
+  sheet_init(&sheet);
+  LB_TEST_OK(lb_pool_create(&pool, &sheet.err), &sheet.err);
+  uint8_t *nulls = lb_alloc_zero(LB_MEM_TEST, LARGE_NULLS / 8);
+  large_fill(&sheet, nulls);
+  LB_TEST_OK(sheet_decode(&sheet, LARGE_ROWS), &sheet.err);
+  assert_int_equal(sheet.array.length, LARGE_ROWS);
+  check_large(&sheet, 0, LARGE_ROWS);
+  ArrowArrayViewReset(&sheet.view);
+  sheet.array.release(&sheet.array);
+
+  struct lb_t_row_set row_set = {
+      .columns = {.set = true, .count = sheet.count, .items = sheet.columns}};
+  assert_in_range(read_pieces(&sheet, &row_set, pool, &rows, &status), 4, 12);
+  LB_TEST_OK(status, &sheet.err);
+  assert_int_equal(rows, LARGE_ROWS);
+  /* One block for all of them, and one larger for the long texts. */
+  assert_in_range(lb_pool_stats(pool).fresh, 1, 2);
+  assert_int_equal(lb_pool_stats(pool).live_blocks, 0);
+
+  /* A bad value fails its own piece, by the number that its row has in the result. */
+  struct bytes *dates = &sheet.raw[2];
+  memcpy(dates->data + dates->len - 10, "1970-13-01", 10);
+  int before = read_pieces(&sheet, &row_set, pool, &rows, &status);
+  LB_TEST_FAILS(LB_INVALID_DATA, status, &sheet.err);
+  LB_TEST_CONTAINS(sheet.err.message, "row 200999: \"1970-13-01\"");
+  assert_true(before > 1 && rows < LARGE_ROWS);
+  assert_int_equal(lb_pool_stats(pool).live_blocks, 0);
+  sheet_free(&sheet);
+  lb_free(nulls);
+  lb_pool_release(pool);
+}
+
 LB_TEST_MAIN(LB_TEST(test_intervals), LB_TEST(test_times_of_a_zone),
              LB_TEST(test_another_zone_in_the_text_is_an_error),
              LB_TEST(test_nanoseconds), LB_TEST(test_largest_float),
@@ -727,4 +863,5 @@ LB_TEST_MAIN(LB_TEST(test_intervals), LB_TEST(test_times_of_a_zone),
              LB_TEST(test_wrong_variants), LB_TEST(test_numbers_as_text),
              LB_TEST(test_damaged_columns), LB_TEST(test_shapes),
              LB_TEST(test_other_forms), LB_TEST(test_row_set_rows),
-             LB_TEST(test_out_of_memory), LB_TEST(test_moved_child))
+             LB_TEST(test_out_of_memory), LB_TEST(test_moved_child),
+             LB_TEST(test_large_pages_come_in_pieces))

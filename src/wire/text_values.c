@@ -86,31 +86,41 @@ static struct scan scan_of(struct lb_str text) {
   return (struct scan){text.data, text.data + text.len};
 }
 
-/* The common form, YYYY-MM-DD, without a branch for each digit. False: look closer. */
-static bool plain_date(struct lb_str text, int64_t *days) {
-  if (text.len != 10 || text.data[4] != '-' || text.data[7] != '-') return false;
-  static const uint8_t places[8] = {0, 1, 2, 3, 5, 6, 8, 9};
-  unsigned d[8];
-  unsigned worst = 0;
-  for (int i = 0; i < 8; i++) {
-    d[i] = (unsigned)(unsigned char)text.data[places[i]] - '0';
-    worst |= d[i] | (d[i] + 0x76); /* 9 + 0x76 is 0x7F; below 0 the high bits are set */
-  }
-  if ((worst & ~0x7Fu) != 0) return false;
-  int32_t year = (int32_t)(d[0] * 1000 + d[1] * 100 + d[2] * 10 + d[3]);
-  int32_t month = (int32_t)(d[4] * 10 + d[5]);
-  int32_t day = (int32_t)(d[6] * 10 + d[7]);
-  if (month < 1 || month > 12 || day < 1 || day > month_days(year, month)) return false;
-  *days = days_of(year, month, day);
+static uint64_t pair(const char *at) {
+  return (uint64_t)(unsigned char)at[0] | (uint64_t)(unsigned char)at[1] << 8;
+}
+
+/* days_of for years of four digits, in 32 bits: 400 years are 146097 days. */
+static int32_t days_of_plain(uint32_t year, uint32_t month, uint32_t day) {
+  uint32_t y = year + 400 - (month <= 2);
+  uint32_t m = month <= 2 ? month + 9 : month - 3;
+  uint32_t century = y / 100;
+  uint32_t days = y * 365 + y / 4 - century + century / 4 + (153 * m + 2) / 5 + day;
+  return (int32_t)days - 1 - 719468 - 146097;
+}
+
+/* The common form, YYYY-MM-DD: eight digits in one word. False: look closer. */
+static bool plain_date(struct lb_str text, int32_t *days) {
+  const char *at = text.data;
+  if (text.len != 10 || at[4] != '-' || at[7] != '-') return false;
+  uint64_t v = pair(at) | pair(at + 2) << 16 | pair(at + 5) << 32 | pair(at + 8) << 48;
+  v ^= UINT64_C(0x3030303030303030);
+  /* 9 + 0x76 is 0x7F. A carry comes from a byte that has its high bit set already. */
+  uint64_t high = (v + UINT64_C(0x7676767676767676)) | v;
+  if ((high & UINT64_C(0x8080808080808080)) != 0) return false;
+  v = v * 10 + (v >> 8); /* each pair's number, in the lower byte of the two */
+  uint32_t year = (uint32_t)((v & 0xFF) * 100 + (v >> 16 & 0xFF));
+  uint32_t month = (uint32_t)(v >> 32 & 0xFF);
+  uint32_t day = (uint32_t)(v >> 48 & 0xFF);
+  if (month < 1 || month > 12 || day < 1) return false;
+  if (day > 28 && day > (uint32_t)month_days(year, (int32_t)month)) return false;
+  *days = days_of_plain(year, month, day);
   return true;
 }
 
 enum lb_text_result lb_text_to_date32(struct lb_str text, int32_t *out) {
+  if (plain_date(text, out)) return LB_TEXT_OK;
   int64_t days;
-  if (plain_date(text, &days)) {
-    *out = (int32_t)days;
-    return LB_TEXT_OK;
-  }
   struct scan in = scan_of(text);
   enum lb_text_result result = date(&in, &days);
   if (result != LB_TEXT_OK) return result;

@@ -21,6 +21,7 @@ from harness import (
     Task,
     Warehouse,
     connected,
+    forget_peak,
     heartbeat,
     held,
     login,
@@ -407,6 +408,7 @@ def test_a_hundred_thousand_tables(own_warehouse: Any) -> None:
     w.generate_catalog("big", 100_000, schemas=100)
     with connected(w, PATIENT) as conn:
         objects(conn, CATALOGS)
+        forget_peak()
         before, started = memory_kib("VmRSS"), time.monotonic()
         handle = conn.get_objects(TABLES, catalog="big", db_schema="schema%")
         batches = list(pa.RecordBatchReader._import_from_c(handle.address))
