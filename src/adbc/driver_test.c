@@ -766,6 +766,8 @@ static void test_inherited_objects(void **state) {
   assert_true(pid >= 0);
   if (pid == 0) {
     int code = 0;
+    lb_mem_fail_nth(
+        0, false); /* what fails is the parent's: nobody is told of the child's */
     use_inherited(&s, &code);
     _exit(code);
   }

@@ -171,6 +171,7 @@ static void test_large_ones_take_blocks(void **state) {
   assert_string_equal(lb_buf_text(&other), "moved");
   assert_int_equal(lb_pool_stats(pool).live_blocks, 1);
   lb_buf_reserve(&other, LB_BLOCK_REPLY_BYTES); /* it has no pool any more */
+  LB_TEST_OK(lb_buf_check(&other, "it", &err), &err);
   assert_null(other.block);
   assert_string_equal(lb_buf_text(&other), "moved");
   assert_int_equal(lb_pool_stats(pool).live_blocks, 0);

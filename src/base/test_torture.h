@@ -289,9 +289,10 @@ static inline void lb_torture_print(FILE *output) {
   char piece[512];
   size_t left = LB_TORTURE_SHOWN_BYTES;
   rewind(output);
-  while (left > 0 && fgets(piece, (int)LB_MIN(left, sizeof(piece)), output) != NULL) {
+  /* With room for its end alone, fgets would read nothing for ever. */
+  while (left > 1 && fgets(piece, (int)LB_MIN(left, sizeof(piece)), output) != NULL) {
     printf("    %s", piece);
-    left -= strlen(piece);
+    left -= LB_MAX(strlen(piece), 1);
   }
   printf("\n");
 }
