@@ -233,23 +233,6 @@ const struct lb_cloud_file *lb_cloud_wanted(struct lb_cloud *cloud, bool *bytes,
   return file;
 }
 
-bool lb_cloud_may_decode(struct lb_cloud *cloud, const struct lb_cloud_file *file) {
-  if (cloud->synced.ahead_bytes < LB_CLOUD_DECODE_AHEAD_BYTES) return true;
-  return head_of(cloud) == file && lb_list_empty(&file->synced.arrays);
-}
-
-/* What waited for the reader and need not any more; the first of them. */
-static struct lb_cloud_strand *resume_decoding(struct lb_cloud *cloud)
-    LB_REQUIRES(cloud->synced.mu) {
-  LB_LIST_FOR_EACH_SAFE(node, next, &cloud->synced.files) {
-    struct lb_cloud_file *file = LB_CONTAINER_OF(node, struct lb_cloud_file, synced.node);
-    if (!lb_cloud_may_decode(cloud, file)) return NULL; /* nor any behind it */
-    struct lb_cloud_strand *strand = file->synced.strand;
-    if (strand && lb_cloud_strand_resume(strand)) return strand;
-  }
-  return NULL;
-}
-
 bool lb_cloud_pending(struct lb_cloud *cloud) {
   lb_mutex_lock(&cloud->synced.mu);
   bool pending = !lb_list_empty(&cloud->synced.files);
@@ -303,16 +286,21 @@ static enum taken take(struct lb_cloud *cloud, struct ArrowArray *out,
   }
 }
 
-/* Takes, and lets go on what waited for that. Gives the mutex away meanwhile. */
+/* Takes, and lets go on what waited for that. Gives the mutex away meanwhile; what comes
+ * then wakes nobody, so who got nothing looks again. */
 static enum taken take_on(struct lb_cloud *cloud, struct ArrowArray *out,
                           struct lb_cloud_file **file_out, struct lb_list *done,
                           struct lb_error *err) LB_REQUIRES(cloud->synced.mu) {
-  enum taken taken = take(cloud, out, file_out, done, err);
-  struct lb_cloud_strand *strand = resume_decoding(cloud);
-  if (!strand) return taken;
-  lb_mutex_unlock(&cloud->synced.mu);
-  lb_cloud_strand_go_on(strand);
-  lb_mutex_lock(&cloud->synced.mu);
+  enum taken taken;
+  struct lb_cloud_strand *strand;
+  do {
+    taken = take(cloud, out, file_out, done, err);
+    strand = lb_cloud_strand_resume(cloud);
+    if (!strand) break;
+    lb_mutex_unlock(&cloud->synced.mu);
+    lb_cloud_strand_go_on(strand);
+    lb_mutex_lock(&cloud->synced.mu);
+  } while (taken == TAKEN_NOTHING);
   return taken;
 }
 

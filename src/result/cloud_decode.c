@@ -137,12 +137,26 @@ bool lb_cloud_strand_busy(const struct lb_cloud_strand *strand) {
   return strand->at_work;
 }
 
-bool lb_cloud_strand_resume(struct lb_cloud_strand *strand) {
-  if (!strand->paused) return false;
-  strand->paused = false;
-  strand->at_work = true;
-  retain(strand);
-  return true;
+/* Step 5. Whoever is the reader's next file and has nothing for him need not wait. */
+static bool may_decode(const struct lb_cloud *cloud, const struct lb_cloud_file *file)
+    LB_REQUIRES(cloud->synced.mu) {
+  if (cloud->synced.ahead_bytes < LB_CLOUD_DECODE_AHEAD_BYTES) return true;
+  return cloud->synced.files.next == &file->synced.node &&
+         lb_list_empty(&file->synced.arrays);
+}
+
+struct lb_cloud_strand *lb_cloud_strand_resume(struct lb_cloud *cloud) {
+  LB_LIST_FOR_EACH_SAFE(node, next, &cloud->synced.files) {
+    struct lb_cloud_file *file = LB_CONTAINER_OF(node, struct lb_cloud_file, synced.node);
+    if (!may_decode(cloud, file)) return NULL; /* nor any behind it */
+    struct lb_cloud_strand *strand = file->synced.strand;
+    if (strand == NULL || !strand->paused) continue;
+    strand->paused = false;
+    strand->at_work = true;
+    retain(strand);
+    return strand;
+  }
+  return NULL;
 }
 
 void lb_cloud_strand_go_on(struct lb_cloud_strand *strand) {
@@ -346,7 +360,7 @@ static bool must_pause(const struct lb_cloud_strand *strand, struct lb_cloud *cl
   const struct lb_cloud_file *file = strand->file;
   bool counts = file->synced.strand == strand && !strand->finished;
   return counts && !cloud->synced.closed && !lb_list_empty(&strand->pieces) &&
-         !lb_cloud_may_decode(cloud, file);
+         !may_decode(cloud, file);
 }
 
 /* The next piece; NULL and *end: there are no more. Neither: nothing to do now. */

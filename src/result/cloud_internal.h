@@ -169,10 +169,6 @@ int64_t lb_cloud_file_bytes(const struct lb_cloud_file *file, int64_t from, int6
  * comparison alone. */
 const struct lb_cloud_file *lb_cloud_wanted(struct lb_cloud *cloud, bool *bytes,
                                             uint64_t *wait);
-/* More of the file may be decoded now: not too much is ahead of the reader, or it is what
- * he has next. */
-bool lb_cloud_may_decode(struct lb_cloud *cloud, const struct lb_cloud_file *file)
-    LB_REQUIRES(cloud->synced.mu);
 
 /* cloud_links.c. */
 bool lb_cloud_link_is_old(const struct lb_cloud_file *file, int64_t now_ms);
@@ -215,9 +211,10 @@ enum lb_status lb_cloud_strand_end(struct lb_cloud_strand *strand,
                                    struct lb_error *err) LB_MUST_USE;
 /* True while bytes of it wait for a worker, or one is at work. Under the mutex. */
 bool lb_cloud_strand_busy(const struct lb_cloud_strand *strand);
-/* Under the mutex: true when it waited for the reader and need not any more; then it goes
- * on with lb_cloud_strand_go_on, without the mutex. */
-bool lb_cloud_strand_resume(struct lb_cloud_strand *strand);
+/* The first strand that waited for the reader and need not any more, NULL if there is
+ * none. The caller lets it go on with lb_cloud_strand_go_on, without the mutex. */
+struct lb_cloud_strand *lb_cloud_strand_resume(struct lb_cloud *cloud)
+    LB_REQUIRES(cloud->synced.mu);
 void lb_cloud_strand_go_on(struct lb_cloud_strand *strand);
 
 #endif
