@@ -13,11 +13,11 @@ struct lb_meta {
   struct lb_options *opts;
   struct lb_hb_stats *parent_stats;
   struct lb_call_slot slot;
+  atomic_bool finished; /* asked under the mutex of whoever keeps it */
   struct {
     struct lb_mutex mu;
     struct lb_result *open[OPEN_MAX] LB_GUARDED_BY(mu); /* retained */
     bool cancelled LB_GUARDED_BY(mu);
-    bool finished LB_GUARDED_BY(mu);
   } synced;
 };
 
@@ -145,23 +145,14 @@ enum lb_status lb_meta_query(struct lb_meta *meta, struct lb_str sql,
   return answer(meta, call, &options, out, err);
 }
 
-void lb_meta_finish(struct lb_meta *meta) {
-  lb_mutex_lock(&meta->synced.mu);
-  meta->synced.finished = true;
-  lb_mutex_unlock(&meta->synced.mu);
-}
+void lb_meta_finish(struct lb_meta *meta) { atomic_store(&meta->finished, true); }
 
-bool lb_meta_finished(struct lb_meta *meta) {
-  lb_mutex_lock(&meta->synced.mu);
-  bool finished = meta->synced.finished;
-  lb_mutex_unlock(&meta->synced.mu);
-  return finished;
-}
+bool lb_meta_finished(struct lb_meta *meta) { return atomic_load(&meta->finished); }
 
 bool lb_meta_cancel(struct lb_meta *meta) {
   struct lb_result *open[OPEN_MAX] = {NULL};
   lb_mutex_lock(&meta->synced.mu);
-  bool finished = meta->synced.finished;
+  bool finished = atomic_load(&meta->finished);
   if (!finished) meta->synced.cancelled = true;
   for (int i = 0; i < OPEN_MAX && !finished; i++) {
     open[i] = meta->synced.open[i];
