@@ -91,7 +91,12 @@ static void probe_answered(struct lb_request *req, struct lb_io *io) {
       .bytes = (int64_t)(req->body.len + req->reply.len),
   };
   if (req->status != LB_CANCELLED) {
-    parked->op->sess->backend->read_probe(req, &parked->params, &judged);
+    /* What was asked for since may have overtaken it. */
+    const struct lb_op *op = parked->op;
+    struct lb_probe_params *params = &parked->params;
+    params->confirmed_row = LB_MIN(params->confirmed_row, op->owned.confirmed_row);
+    params->asked_row = LB_MAX(params->asked_row, op->owned.asked_row);
+    op->sess->backend->read_probe(req, &parked->params, &judged);
     answer.kind = kind_of(judged.verdict);
     answer.text = judged.err.message;
   }

@@ -198,6 +198,19 @@ def test_rule_3_10_probes_take_no_rows(warehouse_of) -> None:
         assert read.rest() == list(range(25, 60))
 
 
+def test_rule_3_10_a_fetch_may_overtake_a_probe(warehouse_of) -> None:
+    """The probe finds the cursor where it was not when it was sent: no row is lost by that."""
+    w = warehouse_of("spark")
+    with connected(w, PAGED, heartbeat(1)) as conn, run(conn, SIXTY) as read:
+        assert read.rows(1) == [0]
+        w.fault({"kind": "delay", "ms": 1500}, "probe")
+        until("a probe is under way", lambda: read.option("state") == "probing", 5)
+        assert read.rows(30) == list(range(1, 31))
+        until("its answer", lambda: read.number("probes_succeeded") > 0, 5)
+        assert read.number("probes_failed") == 0
+        assert read.rest() == list(range(31, 60))
+
+
 # --- 4: answers ------------------------------------------------------------------------------
 
 
