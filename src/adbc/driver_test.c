@@ -732,28 +732,26 @@ static void test_bound_values_are_released(void **state) {
 
 /* fork() */
 
-static void use_inherited(struct session *s, int *code) {
+static void use_inherited(void *ctx) {
+  struct session *s = ctx;
   struct AdbcDriver *d = &s->driver;
   struct AdbcError e = ADBC_ERROR_INIT;
   struct AdbcDatabase own = {0};
   int64_t number = 0;
-  *code = 1;
-  if (d->DatabaseSetOption(&s->db, "HeartbeatIntervalSeconds", "1", &e) != STATE) return;
-  if (strstr(e.message, "before fork(); open a new database") == NULL) return;
-  *code = 2;
-  if (d->DatabaseGetOptionInt(&s->db, LAKEBEAT_HEARTBEAT_ARMED, &number, &e) != STATE) {
-    return;
-  }
-  if (d->ConnectionInit(&s->conn, &s->db, &e) != STATE) return;
+  lb_mem_fail_nth(0,
+                  false); /* what fails is the parent's: nobody is told of the child's */
+  AdbcStatusCode code = d->DatabaseSetOption(&s->db, "HeartbeatIntervalSeconds", "1", &e);
+  lb_test_check(code == STATE, 1);
+  lb_test_check(strstr(e.message, "before fork(); open a new database") != NULL, 2);
+  code = d->DatabaseGetOptionInt(&s->db, LAKEBEAT_HEARTBEAT_ARMED, &number, &e);
+  lb_test_check(code == STATE, 3);
+  lb_test_check(d->ConnectionInit(&s->conn, &s->db, &e) == STATE, 4);
   e.release(&e);
-  *code = 3;
-  if (d->DatabaseRelease(&s->db, &e) != ADBC_STATUS_OK) return;
-  if (s->db.private_data != NULL) return;
-  *code = 4;
-  if (d->DatabaseNew(&own, &e) != ADBC_STATUS_OK) return;
-  if (d->DatabaseSetOption(&own, "uri", NOWHERE, &e) != ADBC_STATUS_OK) return;
-  if (d->DatabaseRelease(&own, &e) != ADBC_STATUS_OK) return;
-  *code = 0;
+  lb_test_check(d->DatabaseRelease(&s->db, &e) == ADBC_STATUS_OK, 5);
+  lb_test_check(s->db.private_data == NULL, 6);
+  lb_test_check(d->DatabaseNew(&own, &e) == ADBC_STATUS_OK, 7);
+  lb_test_check(d->DatabaseSetOption(&own, "uri", NOWHERE, &e) == ADBC_STATUS_OK, 8);
+  lb_test_check(d->DatabaseRelease(&own, &e) == ADBC_STATUS_OK, 9);
 }
 
 static void test_inherited_objects(void **state) {
@@ -762,19 +760,7 @@ static void test_inherited_objects(void **state) {
   session_new(&s);
   db_set(&s, "uri", NOWHERE);
   ok(s.driver.DatabaseInit(&s.db, &s.error), &s.error);
-  pid_t pid = fork();
-  assert_true(pid >= 0);
-  if (pid == 0) {
-    int code = 0;
-    lb_mem_fail_nth(
-        0, false); /* what fails is the parent's: nobody is told of the child's */
-    use_inherited(&s, &code);
-    _exit(code);
-  }
-  int outcome = 0;
-  assert_true(waitpid(pid, &outcome, 0) == pid);
-  assert_true(WIFEXITED(outcome));
-  assert_int_equal(WEXITSTATUS(outcome), 0);
+  assert_int_equal(lb_test_in_child(use_inherited, &s), 0);
   session_release(&s);
 }
 

@@ -251,6 +251,28 @@ static inline bool lb_test_dies(void (*fn)(void *ctx), void *ctx, char *said,
   return !(WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0);
 }
 
+/* Runs body(ctx) in a child process; its exit status, or 1000 + signal. */
+static inline int lb_test_in_child(void (*body)(void *ctx), void *ctx) {
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (pid == 0) {
+    (void)alarm(30); /* a child that hangs is a failure, not a hang */
+    body(ctx);
+    _exit(0);
+  }
+  int outcome = 0;
+  assert_true(waitpid(pid, &outcome, 0) == pid);
+  return WIFEXITED(outcome) ? WEXITSTATUS(outcome) : 1000 + WTERMSIG(outcome);
+}
+
+/* What a test asserts in a process of its own: it ends with code, which tells where. */
+static inline void lb_test_check(bool condition, int code) {
+  if (condition) return;
+  lb_torture_tell(lb_mem_failure_told());
+  if (lb_torture()->on) fail();
+  _exit(code);
+}
+
 /* A clock that moves only when told. */
 struct lb_fake_clock {
   int64_t now_ms;

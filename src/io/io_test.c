@@ -496,28 +496,6 @@ static void test_thread_takes_no_signals(void **state) {
   lb_io_release(io);
 }
 
-/* Runs body in a child; its exit status, or 1000 + signal. */
-static int in_child(void (*body)(void *ctx), void *ctx) {
-  pid_t pid = fork();
-  assert_true(pid >= 0);
-  if (pid == 0) {
-    alarm(30); /* a child that hangs is a failure, not a hang */
-    body(ctx);
-    exit(0);
-  }
-  int status = 0;
-  assert_int_equal(waitpid(pid, &status, 0), pid);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-}
-
-/* In a process of its own, and under torture anywhere. */
-static void check(bool condition, int code) {
-  if (condition) return;
-  lb_torture_tell(lb_mem_failure_told());
-  if (lb_torture()->on) fail();
-  _exit(code);
-}
-
 struct family {
   struct lb_io *io;
   struct http_server *server;
@@ -527,10 +505,10 @@ static void get_once(struct lb_io *io, const char *url, int code) {
   struct lb_endpoint *endpoint = NULL;
   struct lb_endpoint_options opts = {.url = url};
   struct exchange ex;
-  check(lb_endpoint_create(&opts, &endpoint, NULL) == LB_OK, code);
+  lb_test_check(lb_endpoint_create(&opts, &endpoint, NULL) == LB_OK, code);
   exchange_init(&ex, io, endpoint, LB_REPEAT_SAFE, NULL);
   exchange_run(&ex);
-  check(ex.req->status == LB_OK && ex.req->http_status == 200, code + 1);
+  lb_test_check(ex.req->status == LB_OK && ex.req->http_status == 200, code + 1);
   exchange_reset(&ex);
   lb_endpoint_release(endpoint);
 }
@@ -539,7 +517,7 @@ static void child_of_fork(void *ctx) {
   struct family *family = ctx;
   struct lb_io *own = NULL;
   struct note note = {.task.run = run_note};
-  check(lb_io_inherited(family->io), 11);
+  lb_test_check(lb_io_inherited(family->io), 11);
   lb_list_init(&note.task.node);
   lb_io_post(family->io, &note.task);
   lb_io_run(family->io, &note.task);
@@ -547,10 +525,11 @@ static void child_of_fork(void *ctx) {
   lb_io_release(family->io);
   lb_io_release(family->io);
   if (!CHILD_HAS_THREADS) _exit(0);
-  check(lb_io_acquire(&own, NULL) == LB_OK && own != family->io, 12);
-  check(!lb_io_inherited(own), 13);
+  lb_test_check(lb_io_acquire(&own, NULL) == LB_OK && own != family->io, 12);
+  lb_test_check(!lb_io_inherited(own), 13);
   get_once(own, http_server_url(family->server), 14);
   lb_io_release(own);
+  exit(0); /* with the exit handlers that it has inherited */
 }
 
 static void test_fork(void **state) {
@@ -558,7 +537,7 @@ static void test_fork(void **state) {
   struct family family = {.server = http_server_start()};
   family.io = acquire();
   get_once(family.io, http_server_url(family.server), 1);
-  assert_int_equal(in_child(child_of_fork, &family), 0);
+  assert_int_equal(lb_test_in_child(child_of_fork, &family), 0);
   get_once(family.io, http_server_url(family.server), 1);
   /* The child's use of the parent's connection would have shown here. */
   assert_int_equal(http_server_connection_of(family.server, 0),
@@ -578,8 +557,8 @@ static struct exchange alone_ex[LEFT_RUNNING];
 static void leave_running(void) {
   struct lb_endpoint *endpoint = NULL;
   struct lb_endpoint_options opts = {.url = alone_url};
-  check(lb_io_acquire(&alone_io, NULL) == LB_OK, 21);
-  check(lb_endpoint_create(&opts, &endpoint, NULL) == LB_OK, 22);
+  lb_test_check(lb_io_acquire(&alone_io, NULL) == LB_OK, 21);
+  lb_test_check(lb_endpoint_create(&opts, &endpoint, NULL) == LB_OK, 22);
   for (int i = 0; i < LEFT_RUNNING; i++) {
     exchange_init(&alone_ex[i], alone_io, endpoint, LB_REPEAT_SAFE, "q");
     alone_ex[i].req->holds_exit = true;
@@ -596,19 +575,19 @@ static void use_after_exit(void) {
   struct lb_endpoint_options opts = {.url = alone_url};
   struct exchange ex;
   struct note note = {.task.run = run_note, .number = 5};
-  check(lb_io_acquire(&another, &err) == LB_INVALID_STATE, 31);
+  lb_test_check(lb_io_acquire(&another, &err) == LB_INVALID_STATE, 31);
   order_len = 0;
   lb_list_init(&note.task.node);
   lb_io_run(alone_io, &note.task);
-  check(order_len == 1 && order[0] == 5, 32);
-  check(lb_endpoint_create(&opts, &endpoint, NULL) == LB_OK, 33);
+  lb_test_check(order_len == 1 && order[0] == 5, 32);
+  lb_test_check(lb_endpoint_create(&opts, &endpoint, NULL) == LB_OK, 33);
   exchange_init(&ex, alone_io, endpoint, LB_REPEAT_SAFE, "q");
   exchange_run(&ex);
-  check(ex.req->status == LB_CANCELLED, 34);
+  lb_test_check(ex.req->status == LB_CANCELLED, 34);
   exchange_reset(&ex);
   lb_endpoint_release(endpoint);
   lb_io_release(alone_io);
-  check(lb_io_acquire(&another, &err) == LB_INVALID_STATE, 35);
+  lb_test_check(lb_io_acquire(&another, &err) == LB_INVALID_STATE, 35);
 }
 
 /* The program returns while another thread of it waits in the last release. */
@@ -635,7 +614,7 @@ static void watch_alone(struct lb_io *io, struct note *notes) {
 /* After our exit handler: nothing runs any more, and the patience was not used up. */
 static void check_all_dropped(void) {
   for (int i = 0; i < LEFT_RUNNING; i++) {
-    check(exchange_read(&alone_ex[i], &alone_ex[i].done) == 1, 41);
+    lb_test_check(exchange_read(&alone_ex[i], &alone_ex[i].done) == 1, 41);
   }
   lb_os_thread_join(&alone_releaser);
 }
@@ -643,7 +622,7 @@ static void check_all_dropped(void) {
 static void release_beside(void) {
   lb_io_set_close_timeout(alone_io, 60000);
   on_io(alone_io, watch_alone, NULL);
-  check(
+  lb_test_check(
       lb_os_thread_start(&alone_releaser, "release", release_alone, NULL, NULL) == LB_OK,
       42);
   while (!atomic_load(&alone_stops)) {
@@ -652,8 +631,8 @@ static void release_beside(void) {
 
 static int run_program(const char *name, const char *url) {
   alone_url = url;
-  if (strcmp(name, "late") == 0) check(atexit(use_after_exit) == 0, 30);
-  if (strcmp(name, "beside") == 0) check(atexit(check_all_dropped) == 0, 40);
+  if (strcmp(name, "late") == 0) lb_test_check(atexit(use_after_exit) == 0, 30);
+  if (strcmp(name, "beside") == 0) lb_test_check(atexit(check_all_dropped) == 0, 40);
   leave_running();
   if (strcmp(name, "beside") == 0) release_beside();
   return 0;
@@ -672,7 +651,7 @@ static void expect_exit(const char *name) {
   for (int i = 0; i < LEFT_RUNNING; i++) steps[i] = (struct http_step){.kind = HTTP_HANG};
   http_server_script(server, steps, LEFT_RUNNING);
   int64_t before_ms = lb_os_boottime_ms();
-  assert_int_equal(in_child(start_program, args), 0);
+  assert_int_equal(lb_test_in_child(start_program, args), 0);
   /* Two seconds are what a program that exits may take; sanitizers need some more. */
   assert_true(lb_os_boottime_ms() - before_ms < 10000);
   http_server_stop(server);

@@ -297,28 +297,6 @@ static void test_they_take_no_signals(void **state) {
   assert_int_equal(blocked, 4);
 }
 
-/* Runs body in a child; its exit status, or 1000 + signal. */
-static int in_child(void (*body)(void *ctx), void *ctx) {
-  pid_t pid = fork();
-  assert_true(pid >= 0);
-  if (pid == 0) {
-    alarm(30); /* a child that hangs is a failure, not a hang */
-    body(ctx);
-    _exit(0);
-  }
-  int status = 0;
-  assert_int_equal(waitpid(pid, &status, 0), pid);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-}
-
-/* In a process of its own, and under torture anywhere. */
-static void check(bool condition, int code) {
-  if (condition) return;
-  lb_torture_tell(lb_mem_failure_told());
-  if (lb_torture()->on) fail();
-  _exit(code);
-}
-
 static void child_of_fork(void *ctx) {
   struct lb_io *parents = ctx, *own = NULL;
   struct lb_error err = LB_ERROR_INIT;
@@ -326,14 +304,14 @@ static void child_of_fork(void *ctx) {
   lb_job_init(&work.job, run_work);
   lb_job_init(&lost.job, run_work);
   lb_workers_post(parents, &lost.job);
-  check(lb_workers_start(parents, &err) == LB_INVALID_STATE, 11);
+  lb_test_check(lb_workers_start(parents, &err) == LB_INVALID_STATE, 11);
   if (!CHILD_HAS_THREADS) return;
   atomic_store(&order_len, 0);
-  check(lb_io_acquire(&own, &err) == LB_OK && lb_workers_running(own) == 0, 12);
-  check(lb_workers_start(own, &err) == LB_OK && lb_workers_running(own) > 0, 13);
+  lb_test_check(lb_io_acquire(&own, &err) == LB_OK && lb_workers_running(own) == 0, 12);
+  lb_test_check(lb_workers_start(own, &err) == LB_OK && lb_workers_running(own) > 0, 13);
   lb_workers_post(own, &work.job);
   lb_io_release(own);
-  check(atomic_load(&order_len) == 1 && order[0] == 1, 14);
+  lb_test_check(atomic_load(&order_len) == 1 && order[0] == 1, 14);
 }
 
 static void do_nothing(struct lb_io_task *task, struct lb_io *io) {
@@ -355,7 +333,7 @@ static void test_fork(void **state) {
   post(io, &work, 7);
   while (atomic_load(&order_len) == 0) sched_yield();
   lb_io_run(io, &task);
-  assert_int_equal(in_child(child_of_fork, io), 0);
+  assert_int_equal(lb_test_in_child(child_of_fork, io), 0);
   lb_io_release(io);
   assert_int_equal(atomic_load(&order_len), 1);
   expect_named("lakebeat-work", 0);
@@ -368,18 +346,18 @@ static struct work alone_work[JOBS];
 
 static void post_after_exit(void) {
   struct work late;
-  check(atomic_load(&order_len) == JOBS, 31);
-  check(lb_workers_running(alone_io) == 0, 32);
+  lb_test_check(atomic_load(&order_len) == JOBS, 31);
+  lb_test_check(lb_workers_running(alone_io) == 0, 32);
   post(alone_io, &late, 5);
-  check(atomic_load(&order_len) == JOBS + 1 && order[JOBS] == 5, 33);
-  check(lb_workers_start(alone_io, NULL) == LB_OK, 34);
+  lb_test_check(atomic_load(&order_len) == JOBS + 1 && order[JOBS] == 5, 33);
+  lb_test_check(lb_workers_start(alone_io, NULL) == LB_OK, 34);
   lb_io_release(alone_io);
 }
 
 static int run_alone(void) {
-  check(atexit(post_after_exit) == 0, 30);
-  check(lb_io_acquire(&alone_io, NULL) == LB_OK, 21);
-  check(lb_workers_start(alone_io, NULL) == LB_OK, 22);
+  lb_test_check(atexit(post_after_exit) == 0, 30);
+  lb_test_check(lb_io_acquire(&alone_io, NULL) == LB_OK, 21);
+  lb_test_check(lb_workers_start(alone_io, NULL) == LB_OK, 22);
   for (int i = 0; i < JOBS; i++) post(alone_io, &alone_work[i], i);
   return 0;
 }
@@ -392,7 +370,7 @@ static void start_program(void *ctx) {
 
 static void test_exit(void **state) {
   (void)state;
-  assert_int_equal(in_child(start_program, NULL), 0);
+  assert_int_equal(lb_test_in_child(start_program, NULL), 0);
 }
 
 int main(int argc, char **argv) {

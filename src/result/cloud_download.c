@@ -28,9 +28,9 @@
 #define GROW_MS 20
 #define IDLE_MS 60000
 #define PARALLEL_MOST 16
+#define LENGTH_MOST_BYTES (INT64_C(1) << 50) /* no body is so long */
 /* A body may be twice as long as its link states and so much more, since files of a cache
  * hold more rows. */
-#define LENGTH_MOST_BYTES (INT64_C(1) << 50) /* no body is so long */
 #define SURPLUS_BYTES (64ll * 1024 * 1024)
 
 static void attempt_done(struct lb_request *req, struct lb_io *io);

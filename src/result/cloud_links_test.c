@@ -321,6 +321,14 @@ static void test_the_new_link_leads_elsewhere(void **state) {
   expect_other("ETag: \"one\"\r\n", 1, "its length is another than before");
 }
 
+/* The link of the first file has grown old, and this is what its renewal brings. */
+static void expect_renewal_failure(struct cloud_rig *c, struct http_step brings,
+                                   enum lb_status status, const char *why) {
+  http_server_script(c->io.server, &brings, 1);
+  rig_advance(&c->io, 25000);
+  expect_failure(c, status, why);
+}
+
 static void test_the_new_link_states_something_else(void **state) {
   (void)state;
   for (int rows = 0; rows <= 1; rows++) {
@@ -332,10 +340,8 @@ static void test_the_new_link_states_something_else(void **state) {
     } else {
       link.bytes_num.v++;
     }
-    struct http_step step = cloud_links(&c.links, &link, 1);
-    http_server_script(c.io.server, &step, 1);
-    rig_advance(&c.io, 25000);
-    expect_failure(&c, LB_INVALID_DATA, "the result has changed on the server");
+    expect_renewal_failure(&c, cloud_links(&c.links, &link, 1), LB_INVALID_DATA,
+                           "the result has changed on the server");
   }
 }
 
@@ -345,30 +351,24 @@ static void test_no_new_link(void **state) {
   (void)state;
   struct cloud_rig c;
   init(&c, 2, 30000);
-  struct http_step step = renewal(&c, 1, 1, CLOUD_LIFE_MS); /* of the other file */
-  http_server_script(c.io.server, &step, 1);
-  rig_advance(&c.io, 25000);
-  expect_failure(&c, LB_INVALID_DATA, "the server gave no new link for it");
+  expect_renewal_failure(&c, renewal(&c, 1, 1, CLOUD_LIFE_MS), /* of the other file */
+                         LB_INVALID_DATA, "the server gave no new link for it");
 }
 
 static void test_rows_in_place_of_links(void **state) {
   (void)state;
   struct cloud_rig c;
   init(&c, 1, 30000);
-  struct http_step step = renewal(&c, 0, 0, CLOUD_LIFE_MS);
-  http_server_script(c.io.server, &step, 1);
-  rig_advance(&c.io, 25000);
-  expect_failure(&c, LB_INVALID_DATA, "the server gave no new link for it");
+  expect_renewal_failure(&c, renewal(&c, 0, 0, CLOUD_LIFE_MS), LB_INVALID_DATA,
+                         "the server gave no new link for it");
 }
 
 static void test_a_renewal_that_is_refused(void **state) {
   (void)state;
   struct cloud_rig c;
   init(&c, 1, 30000);
-  struct http_step step = {.path = "/path", .status = 401};
-  http_server_script(c.io.server, &step, 1);
-  rig_advance(&c.io, 25000);
-  expect_failure(&c, LB_UNAUTHENTICATED, "401");
+  expect_renewal_failure(&c, (struct http_step){.path = "/path", .status = 401},
+                         LB_UNAUTHENTICATED, "401");
 }
 
 /* A renewal moves no rows, so it may be asked for again. */
