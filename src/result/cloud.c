@@ -388,3 +388,16 @@ enum lb_status lb_cloud_next(struct lb_cloud *cloud, int64_t deadline_ms,
   if (in_time) return LB_OK;
   return lb_error_set(err, LB_TIMEOUT, "no rows came from the store in time");
 }
+
+void lb_cloud_at_hand(struct lb_cloud *cloud, struct ArrowArray *out) {
+  struct lb_cloud_file *file = NULL;
+  struct lb_list done;
+  enum taken taken = TAKEN_NOTHING;
+  lb_list_init(&done);
+  out->release = NULL;
+  lb_mutex_lock(&cloud->synced.mu);
+  if (!cloud->synced.closed) taken = take(cloud, out, &file, &done, NULL);
+  lb_mutex_unlock(&cloud->synced.mu);
+  release_files(&done);
+  if (taken == TAKEN_ARRAY) handed_out(cloud, file, out->length);
+}

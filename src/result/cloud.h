@@ -68,6 +68,9 @@ int32_t lb_cloud_queued(struct lb_cloud *cloud);
 enum lb_status lb_cloud_next(struct lb_cloud *cloud, int64_t deadline_ms,
                              void (*wait_news)(void *ctx, bool waits), void *ctx,
                              struct ArrowArray *out, struct lb_error *err) LB_MUST_USE;
+/* The next array if it is decoded; never waits. out->release NULL: nothing as yet, which
+ * lb_cloud_next tells apart. */
+void lb_cloud_at_hand(struct lb_cloud *cloud, struct ArrowArray *out);
 /* After a failure: the store has never answered at all, and no row was handed out. */
 bool lb_cloud_unreachable(struct lb_cloud *cloud);
 

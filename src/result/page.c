@@ -15,6 +15,7 @@ void lb_page_init(struct lb_page *page) {
 
 void lb_page_reset(struct lb_page *page) {
   struct lb_io *io = page->io;
+  int64_t together_rows = page->together_rows;
   struct lb_page_decode *decode = page->decode;
   if (page->decoding) lb_page_decode_stop(decode);
   for (int32_t i = page->next_array; i < page->array_count; i++) {
@@ -25,6 +26,7 @@ void lb_page_reset(struct lb_page *page) {
   lb_arena_reset(&page->arena);
   lb_page_init(page);
   page->io = io;
+  page->together_rows = together_rows;
   page->decode = decode;
 }
 
@@ -141,7 +143,8 @@ static enum lb_status begin(struct lb_page *page, const struct lb_result_schema 
   page->begun = true;
   if (!page->io || (int64_t)page->body.len < LB_PAGE_DECODE_MIN_BYTES) return LB_OK;
   if (!page->decode) {
-    LB_TRY(lb_page_decode_create(page->io, schema, lz4, &page->decode, err));
+    LB_TRY(lb_page_decode_create(page->io, schema, lz4, page->together_rows,
+                                 &page->decode, err));
   }
   return lb_page_decode_begin(page->decode, row_set->arrow_batches.items,
                               row_set->arrow_batches.count, page->first_row,
@@ -159,6 +162,18 @@ bool lb_page_used_up(const struct lb_page *page) {
          page->next_batch >= row_set->arrow_batches.count;
 }
 
+/* Of a page that the reader decodes. */
+static enum lb_status next_of_mine(struct lb_page *page, struct lb_arrow_decoder *dec,
+                                   bool lz4, struct ArrowArray *out,
+                                   struct lb_error *err) {
+  while (page->next_array == page->array_count) {
+    if (page->next_batch >= page->data.row_set->arrow_batches.count) return LB_OK;
+    LB_TRY(decode_next_batch(page, dec, lz4, err));
+  }
+  *out = page->arrays[page->next_array++];
+  return LB_OK;
+}
+
 enum lb_status lb_page_next(struct lb_page *page, const struct lb_result_schema *schema,
                             struct lb_arrow_decoder *dec, bool lz4,
                             struct ArrowArray *out, struct lb_error *err) {
@@ -168,10 +183,16 @@ enum lb_status lb_page_next(struct lb_page *page, const struct lb_result_schema 
   if (row_set->columns.count > 0) return next_columns(page, schema, out, err);
   LB_TRY(begin(page, schema, lz4, err));
   if (page->decoding) return lb_page_decode_next(page->decode, out, err);
-  while (page->next_array == page->array_count) {
-    if (page->next_batch >= row_set->arrow_batches.count) return LB_OK;
-    LB_TRY(decode_next_batch(page, dec, lz4, err));
+  return next_of_mine(page, dec, lz4, out, err);
+}
+
+enum lb_status lb_page_at_hand(struct lb_page *page, struct lb_arrow_decoder *dec,
+                               bool lz4, struct ArrowArray *out, struct lb_error *err) {
+  out->release = NULL;
+  if (page->decoding) {
+    lb_page_decode_at_hand(page->decode, out);
+    return LB_OK;
   }
-  *out = page->arrays[page->next_array++];
-  return LB_OK;
+  /* Not begun: it was loaded behind something else, and is not looked at yet. */
+  return page->begun ? next_of_mine(page, dec, lz4, out, err) : LB_OK;
 }

@@ -27,6 +27,7 @@ struct lb_page {
   bool decoding;              /* `decode` is at this page */
   /* Of all pages. */
   struct lb_io *io;              /* whose workers decode; NULL: the reader alone */
+  int64_t together_rows;         /* small batches are decoded so many rows at a time */
   struct lb_page_decode *decode; /* NULL until a page is large enough */
 };
 
@@ -53,5 +54,10 @@ bool lb_page_used_up(const struct lb_page *page);
 enum lb_status lb_page_next(struct lb_page *page, const struct lb_result_schema *schema,
                             struct lb_arrow_decoder *dec, bool lz4,
                             struct ArrowArray *out, struct lb_error *err) LB_MUST_USE;
+/* The same if it is at hand: never waits for a decoder, but takes what the reader decodes
+ * itself. Columns come in one array. */
+enum lb_status lb_page_at_hand(struct lb_page *page, struct lb_arrow_decoder *dec,
+                               bool lz4, struct ArrowArray *out,
+                               struct lb_error *err) LB_MUST_USE;
 
 #endif

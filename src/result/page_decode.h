@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Arrow batches of one page become arrays on the process's workers, a few batches
- * ahead of the reader, and are handed out in order. One object serves all pages of a
- * result, one page at a time.
+ * ahead of the reader, and are handed out in order. Small batches are decoded several at
+ * a time, so that they are at hand together. One object serves all pages of a result, one
+ * page at a time.
  *
  * All calls are the reader's, on its thread; jobs share the object under its mutex and
  * keep it alive. The bytes of the page and the schema are borrowed: lb_page_decode_stop
@@ -17,13 +18,18 @@
 #define LB_PAGE_ARRAYS 16
 /* A page of fewer bytes is decoded by its reader, in memory of its size. */
 #define LB_PAGE_DECODE_MIN_BYTES ((int64_t)256 << 10)
-/* Batches decoded, or being decoded, that are not handed out. */
+/* Batches that are decoded together come to no more compressed bytes. */
+#define LB_PAGE_TOGETHER_BYTES ((int64_t)512 << 10)
+#define LB_PAGE_TOGETHER_MOST 64
+/* Batches decoded, or being decoded, that are not handed out; several that are decoded
+ * together count as one. */
 #define LB_PAGE_DECODE_AHEAD 2
 
 struct lb_page_decode;
+/* together_rows: batches that come to no more rows are decoded together; 0: none are. */
 enum lb_status lb_page_decode_create(struct lb_io *io,
                                      const struct lb_result_schema *schema, bool lz4,
-                                     struct lb_page_decode **out,
+                                     int64_t together_rows, struct lb_page_decode **out,
                                      struct lb_error *err) LB_MUST_USE;
 /* Ends the page at hand. NULL allowed. */
 void lb_page_decode_destroy(struct lb_page_decode *dec);
@@ -37,6 +43,9 @@ enum lb_status lb_page_decode_begin(struct lb_page_decode *dec,
 /* The next array of at least one row; out->release NULL when there are no more. */
 enum lb_status lb_page_decode_next(struct lb_page_decode *dec, struct ArrowArray *out,
                                    struct lb_error *err) LB_MUST_USE;
+/* The same if it is decoded; NULL release: nothing as yet, which lb_page_decode_next
+ * tells apart. */
+void lb_page_decode_at_hand(struct lb_page_decode *dec, struct ArrowArray *out);
 /* A page has begun and not been stopped. */
 bool lb_page_decode_active(const struct lb_page_decode *dec);
 /* Nothing is left to hand out of the page. */

@@ -38,7 +38,7 @@ static void pack(struct bytes *out, const struct bytes *data) {
   assert_false(LZ4F_isError(out->len));
 }
 
-static void rig_open(struct rig *rig) {
+static void rig_open_together(struct rig *rig, int64_t together_rows) {
   *rig = (struct rig){0};
   LB_TEST_OK(lb_io_acquire(&rig->io, &rig->err), &rig->err);
   make_schema(&rig->arrow, fields, FIELDS);
@@ -51,9 +51,12 @@ static void rig_open(struct rig *rig) {
     rig->batches[i] = (struct lb_t_spark_arrow_batch){.batch = bytes_str(&rig->packed[i]),
                                                       .row_count = LB_T_I64(ROWS)};
   }
-  LB_TEST_OK(lb_page_decode_create(rig->io, &rig->schema, true, &rig->dec, &rig->err),
+  LB_TEST_OK(lb_page_decode_create(rig->io, &rig->schema, true, together_rows, &rig->dec,
+                                   &rig->err),
              &rig->err);
 }
+
+static void rig_open(struct rig *rig) { rig_open_together(rig, 0); }
 
 static void rig_close(struct rig *rig) {
   lb_page_decode_destroy(rig->dec);
@@ -178,6 +181,44 @@ static void test_empty_batches_and_parts(void **state) {
   rig_close(&rig);
 }
 
+/* After the first array of a unit the others are at hand, whatever the workers do. */
+static void test_small_batches_are_at_hand_together(void **state) {
+  (void)state;
+  enum { TOGETHER = 5 };
+  struct rig rig;
+  rig_open_together(&rig, TOGETHER * ROWS + ROWS / 2);
+  begin(&rig);
+  for (int first = 0; first < BATCHES; first += TOGETHER) {
+    read_batches(&rig, first, first + 1);
+    for (int i = first + 1; i < LB_MIN(first + TOGETHER, BATCHES); i++) {
+      struct ArrowArray array;
+      lb_page_decode_at_hand(rig.dec, &array);
+      assert_non_null(array.release);
+      check_rows(&rig.arrow, fields, FIELDS, &array, i * ROWS, ROWS);
+      array.release(&array);
+    }
+  }
+  assert_true(lb_page_decode_used_up(rig.dec));
+  struct ArrowArray none = {0};
+  lb_page_decode_at_hand(rig.dec, &none);
+  assert_null(none.release);
+  lb_page_decode_stop(rig.dec);
+  /* Given up in the midst of a unit. */
+  begin(&rig);
+  read_batches(&rig, 0, TOGETHER + 2);
+  lb_page_decode_stop(rig.dec);
+  /* What goes before a damaged batch of a unit is handed out, then its error. */
+  rig.packed[7].data[rig.packed[7].len / 2] ^= 0x10;
+  begin(&rig);
+  read_batches(&rig, 0, 7);
+  lb_page_decode_at_hand(rig.dec, &none);
+  assert_null(none.release);
+  LB_TEST_FAILS(LB_PROTOCOL, lb_page_decode_next(rig.dec, &none, &rig.err), &rig.err);
+  LB_TEST_CONTAINS(rig.err.message, "LZ4 data is damaged");
+  assert_false(lb_page_decode_used_up(rig.dec));
+  rig_close(&rig);
+}
+
 static void test_small_pages_are_left_alone(void **state) {
   (void)state;
   struct rig rig;
@@ -220,7 +261,7 @@ static void *read_pages(void *ctx) {
   struct reader *reader = ctx;
   const struct rig *rig = reader->rig;
   struct lb_page_decode *dec;
-  if (lb_page_decode_create(rig->io, &rig->schema, true, &dec, NULL) != LB_OK) {
+  if (lb_page_decode_create(rig->io, &rig->schema, true, 0, &dec, NULL) != LB_OK) {
     reader->failed = true;
     return NULL;
   }
@@ -259,4 +300,5 @@ static void test_many_results(void **state) {
 LB_TEST_MAIN(LB_TEST(test_in_order), LB_TEST(test_stop_anywhere),
              LB_TEST(test_failures_have_their_turn),
              LB_TEST(test_empty_batches_and_parts),
+             LB_TEST(test_small_batches_are_at_hand_together),
              LB_TEST(test_small_pages_are_left_alone), LB_TEST(test_many_results))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a result:
- *  1. A page at hand is decoded array by array; each array belongs to the caller.
+ *  1. A page at hand is decoded array by array; each array belongs to the caller. Small
+ *     ones that are at hand are merged (collect.c).
  *  2. When a page is opened its rows are counted and the next page is asked for, if
  *     the server has more and the budget grants it, so that it travels while this one
  *     is read.
@@ -18,6 +19,7 @@
  *     doubling rows. The failure stays; there is never an end of data after it. A
  *     verdict of the heartbeat explains a loss, it never makes one. */
 #include "io/budget.h"
+#include "result/collect.h"
 #include "result/fallback.h"
 #include "result/result_internal.h"
 #include "result/session_zone.h"
@@ -50,6 +52,7 @@ struct lb_result {
 
   /* The reader's thread. */
   struct lb_arrow_decoder *dec;
+  struct lb_collector *collector; /* NULL: nothing is merged */
   struct lb_page page;
   int64_t page_server_ms;      /* the server's clock when it made the page; -1 */
   struct lb_fetch_call *ahead; /* started, not yet taken */
@@ -114,6 +117,8 @@ static void give_up_ahead(struct lb_result *res) {
 static void free_pages(struct lb_result *res) {
   give_up_ahead(res);
   if (res->cloud) lb_cloud_close(res->cloud);
+  lb_collector_destroy(res->collector);
+  res->collector = NULL;
   lb_page_end(&res->page);
   lb_arrow_decoder_destroy(res->dec);
   res->dec = NULL;
@@ -124,6 +129,7 @@ static void free_pages(struct lb_result *res) {
 void lb_result_release(struct lb_result *res) {
   if (!res) return;
   if (atomic_fetch_sub_explicit(&res->refs, 1, memory_order_acq_rel) != 1) return;
+  lb_collector_destroy(res->collector);
   lb_page_end(&res->page);
   lb_arrow_decoder_destroy(res->dec);
   lb_result_schema_reset(&res->schema);
@@ -449,8 +455,8 @@ static enum lb_status read_cloud(struct lb_result *res, struct ArrowArray *out,
   return status;
 }
 
-static enum lb_status read_next(struct lb_result *res, struct ArrowArray *out,
-                                struct lb_error *err) {
+static enum lb_status read_next(void *ctx, struct ArrowArray *out, struct lb_error *err) {
+  struct lb_result *res = ctx;
   for (;;) {
     bool more;
     LB_TRY(read_cloud(res, out, &more, err));
@@ -474,6 +480,30 @@ static enum lb_status read_next(struct lb_result *res, struct ArrowArray *out,
     }
     LB_TRY(turn_page(res, err));
   }
+}
+
+/* The next array of what read_next would hand out without waiting and without a page to
+ * be turned, which asks for another one. */
+static enum lb_status read_at_hand(void *ctx, struct ArrowArray *out,
+                                   struct lb_error *err) {
+  struct lb_result *res = ctx;
+  out->release = NULL;
+  if (res->cloud && lb_cloud_pending(res->cloud)) {
+    lb_cloud_at_hand(res->cloud, out);
+    return LB_OK;
+  }
+  if (res->late.status != LB_OK) return LB_OK;
+  LB_TRY(lb_page_at_hand(&res->page, res->dec, res->lz4, out, err));
+  if (out->release && lb_page_used_up(&res->page)) rest(res);
+  return LB_OK;
+}
+
+static enum lb_status read_merged(struct lb_result *res, struct ArrowArray *out,
+                                  struct lb_error *err) {
+  if (!res->collector) return read_next(res, out, err);
+  LB_TRY(lb_collector_next(res->collector, out, err));
+  if (!res->links_seen && !res->page.loaded) lb_collector_rest(res->collector);
+  return LB_OK;
 }
 
 static void nothing_on_io(struct lb_io_task *task, struct lb_io *io) {
@@ -545,7 +575,7 @@ enum lb_status lb_result_next(struct lb_result *res, struct ArrowArray *out,
   LB_TRY(check_open(res, err));
   tell_news(res);
   if (!res->ended) {
-    enum lb_status status = read_next(res, &array, err);
+    enum lb_status status = read_merged(res, &array, err);
     bool store = status != LB_OK && status != LB_TIMEOUT && status != LB_CANCELLED &&
                  status != LB_OUT_OF_MEMORY;
     if (store && res->rerun && lb_cloud_unreachable(res->cloud)) {
@@ -656,6 +686,7 @@ static enum lb_status allocate(struct lb_execute_call *call,
   lb_op_retain(call->op);
   res->op = call->op;
   res->page.io = io_of(res);
+  res->page.together_rows = options->batch_target_rows;
   lb_session_retain(call->op->sess);
   lb_hb_stats_retain(stats);
   res->stats = stats;
@@ -756,6 +787,16 @@ static enum lb_status make_cloud(struct lb_result *res, struct lb_error *err) {
                          lb_hb_stats_cloud(res->stats), &res->cloud, err);
 }
 
+/* The one row of a staging operation is read as it comes. */
+static enum lb_status make_collector(struct lb_result *res, struct lb_error *err) {
+  const struct lb_collect_source source = {
+      .next = read_next, .at_hand = read_at_hand, .ctx = res};
+  int64_t target_rows = res->options.batch_target_rows;
+  if (target_rows == 0 || res->staging) return LB_OK;
+  return lb_collector_create(&res->schema.arrow, target_rows, &source, &res->collector,
+                             err);
+}
+
 static bool has_arrow_rows(const struct lb_result *res) {
   const struct lb_t_row_set *row_set = res->page.data.row_set;
   return res->arrow_told || (row_set && row_set->arrow_batches.count > 0);
@@ -810,6 +851,7 @@ enum lb_status lb_result_create(struct lb_execute_call *call,
   enum lb_status status = take_reply(res, call, err);
   res->maker = NULL;
   if (status == LB_OK) status = lb_arrow_decoder_create(&res->schema, &res->dec, err);
+  if (status == LB_OK) status = make_collector(res, err);
   if (status == LB_OK) status = make_cloud(res, err);
   if (status != LB_OK) {
     lb_result_close(res, LB_HB_RELEASED);

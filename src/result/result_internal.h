@@ -15,6 +15,7 @@ struct lb_result_options {
   enum lb_probe_kind probe; /* resolved for the server's kind */
   int64_t max_rows;
   int64_t max_bytes;
+  int64_t batch_target_rows; /* smaller arrays that are at hand are merged; 0: none */
   bool prefetch;
   struct lb_cloud_options cloud;
   int64_t limit_s; /* databricks.query_timeout_seconds; 0: none */

@@ -69,6 +69,7 @@ enum lb_status lb_result_options_read(struct lb_session *sess, struct lb_options
   out->max_rows = lb_options_int(opts, LB_OPT_MAX_ROWS_PER_FETCH);
   out->max_bytes = lb_options_int(opts, LB_OPT_MAX_BYTES_PER_FETCH);
   out->limit_s = lb_options_int(opts, LB_OPT_QUERY_TIMEOUT);
+  out->batch_target_rows = lb_options_int(opts, LB_OPT_BATCH_TARGET_ROWS);
   out->prefetch = lb_options_int(opts, LB_OPT_PREFETCH_PAGES) > 0;
   read_cloud(sess, opts, origin, out);
   return LB_OK;

@@ -115,6 +115,7 @@ enum lb_status lb_run(const struct lb_run *asked, struct lb_ran *out,
   if (!run->wanted) options.heartbeat.enabled = options.prefetch = false;
   /* What the driver reads itself is small. */
   if (!run->wanted || run->own) options.cloud.enabled = false;
+  if (run->own) options.batch_target_rows = 0;
   LB_TRY(lb_hb_stats_create(run->parent_stats, &made.stats, err));
   struct lb_execute_call *call = NULL;
   enum lb_status status = call_server(run, &call, err);

@@ -4,8 +4,10 @@
  * 2. A merge walks the shapes twice with the ranges of its parts: the first walk counts
  *    bytes, the second one copies into one body of that size. The ranges of children
  *    follow from offsets, so nothing outside them is copied.
- * 3. Rows that come to many bytes are not worth a copy: then the first part goes out
- *    alone. */
+ * 3. So many parts are merged as come to the target's rows and to the most bytes. One
+ *    that is large already, by rows or by bytes, goes out alone and untouched: its cost
+ *    is spread over enough rows, or bytes, as it is.
+ * 4. Merging is thrift: without memory for the copy the first part goes out alone. */
 #include "wire/arrow_merge.h"
 
 #include <string.h>
@@ -28,8 +30,10 @@ struct lb_arrow_merger {
   int32_t node_count;
   int64_t target_rows;
   struct ArrowArray parts[LB_ARROW_MERGE_PARTS];
+  size_t part_bytes[LB_ARROW_MERGE_PARTS];
   int32_t count;
   int64_t rows;
+  size_t bytes;
   struct lb_arrow_merger_stats stats;
 };
 
@@ -46,6 +50,7 @@ static int64_t count_nodes(const struct ArrowSchema *schema) {
 static bool shape_of(const struct ArrowSchema *schema, struct shape *out) {
   struct ArrowSchemaView view = {0};
   struct ArrowLayout layout;
+  if (schema->dictionary != NULL) return false;
   if (ArrowSchemaViewInit(&view, schema, NULL) != NANOARROW_OK) return false;
   ArrowLayoutInit(&layout, view.storage_type);
   size_t bits = (size_t)layout.element_size_bits[1];
@@ -321,13 +326,13 @@ static void merge(struct walk *at, const struct part *parts, int32_t count) {
   for (int32_t i = 0; i < shape->children; i++) merge_child(at, shape, parts, count, i);
 }
 
-static size_t walk_parts(struct lb_arrow_merger *merger, int32_t count, uint8_t *base,
-                         bool *too_large) {
+static size_t walk_parts(struct lb_arrow_merger *merger, int32_t from, int32_t count,
+                         uint8_t *base, bool *too_large) {
   struct part parts[LB_ARROW_MERGE_PARTS];
   struct walk at = {.shapes = merger->shapes, .nodes = merger->nodes, .base = base};
   for (int32_t i = 0; i < count; i++) {
-    parts[i] =
-        (struct part){.array = &merger->parts[i], .length = merger->parts[i].length};
+    const struct ArrowArray *array = &merger->parts[from + i];
+    parts[i] = (struct part){.array = array, .length = array->length};
   }
   merge(&at, parts, count);
   *too_large = at.too_large || at.used > LB_ARROW_MERGE_MAX_BYTES;
@@ -335,23 +340,30 @@ static size_t walk_parts(struct lb_arrow_merger *merger, int32_t count, uint8_t 
 }
 
 static enum lb_status merge_into(struct lb_arrow_merger *merger, int32_t count,
-                                 size_t bytes, struct ArrowArray *out,
-                                 struct lb_error *err) {
+                                 size_t bytes, struct ArrowArray *out) {
   struct lb_arrow_body *body;
   bool too_large;
-  LB_TRY(lb_arrow_body_create(bytes, 0, &body, err));
-  walk_parts(merger, count, body->data, &too_large);
+  LB_TRY(lb_arrow_body_create(bytes, 0, &body, NULL));
+  walk_parts(merger, 0, count, body->data, &too_large);
   lb_arrow_body_trim(&body, bytes);
   enum lb_status status =
-      lb_arrow_publish(merger->nodes, merger->node_count, body, NULL, out, err);
+      lb_arrow_publish(merger->nodes, merger->node_count, body, NULL, out, NULL);
   lb_arrow_body_release(body);
   return status;
 }
 
 /* Collecting. */
 
+/* Step 3. */
+static bool is_large(const struct lb_arrow_merger *merger, int32_t part) {
+  return merger->parts[part].length >= (merger->target_rows + 1) / 2 ||
+         merger->part_bytes[part] >= LB_ARROW_MERGE_MAX_BYTES / 2;
+}
+
 bool lb_arrow_merger_wants(const struct lb_arrow_merger *merger) {
-  return merger->rows < merger->target_rows && merger->count < LB_ARROW_MERGE_PARTS;
+  return merger->rows < merger->target_rows && merger->count < LB_ARROW_MERGE_PARTS &&
+         merger->bytes < LB_ARROW_MERGE_MAX_BYTES &&
+         (merger->count == 0 || !is_large(merger, merger->count - 1));
 }
 
 bool lb_arrow_merger_empty(const struct lb_arrow_merger *merger) {
@@ -360,9 +372,14 @@ bool lb_arrow_merger_empty(const struct lb_arrow_merger *merger) {
 
 void lb_arrow_merger_add(struct lb_arrow_merger *merger, struct ArrowArray *array_own) {
   LB_ASSERT(merger->count < LB_ARROW_MERGE_PARTS);
-  merger->parts[merger->count++] = *array_own;
-  merger->rows += array_own->length;
+  int32_t part = merger->count++;
+  bool too_large;
+  merger->parts[part] = *array_own;
   array_own->release = NULL;
+  bool small = merger->parts[part].length < merger->target_rows;
+  merger->part_bytes[part] = small ? walk_parts(merger, part, 1, NULL, &too_large) : 0;
+  merger->rows += merger->parts[part].length;
+  merger->bytes += merger->part_bytes[part];
 }
 
 /* The first parts have been handed out, or copied. */
@@ -370,37 +387,49 @@ static void forget_parts(struct lb_arrow_merger *merger, int32_t count) {
   for (int32_t i = 0; i < count; i++) {
     struct ArrowArray *part = &merger->parts[i];
     merger->rows -= part->length;
+    merger->bytes -= merger->part_bytes[i];
     if (part->release != NULL) part->release(part);
   }
   merger->count -= count;
-  memmove(merger->parts, merger->parts + count,
-          (size_t)merger->count * sizeof(merger->parts[0]));
+  size_t left = (size_t)merger->count;
+  memmove(merger->parts, merger->parts + count, left * sizeof(merger->parts[0]));
+  memmove(merger->part_bytes, merger->part_bytes + count,
+          left * sizeof(merger->part_bytes[0]));
 }
 
-enum lb_status lb_arrow_merger_take(struct lb_arrow_merger *merger,
-                                    struct ArrowArray *out, struct lb_error *err) {
-  int32_t count = 0;
-  bool too_large = false;
+/* Parts that go together; none is a single one. */
+static int32_t count_mergeable(const struct lb_arrow_merger *merger) {
+  int64_t rows = 0;
   size_t bytes = 0;
-  out->release = NULL;
-  if (merger->count == 0) return LB_OK;
-  while (count < merger->count && merger->parts[count].length < merger->target_rows) {
-    count++;
+  int32_t count = 0;
+  for (; count < merger->count && !is_large(merger, count); count++) {
+    rows += merger->parts[count].length;
+    bytes += merger->part_bytes[count];
+    if (rows > merger->target_rows || bytes > LB_ARROW_MERGE_MAX_BYTES) break;
   }
-  if (count > 1) bytes = walk_parts(merger, count, NULL, &too_large);
-  if (count > 1 && !too_large) {
-    LB_TRY(merge_into(merger, count, bytes, out, err));
+  return count;
+}
+
+void lb_arrow_merger_take(struct lb_arrow_merger *merger, struct ArrowArray *out) {
+  out->release = NULL;
+  if (merger->count == 0) return;
+  int32_t count = count_mergeable(merger);
+  bool too_large = false;
+  size_t bytes = count > 1 ? walk_parts(merger, 0, count, NULL, &too_large) : 0;
+  /* A bitmap of nulls that only some parts have may make it larger than its parts. */
+  while (count > 1 && too_large) {
+    count--;
+    bytes = walk_parts(merger, 0, count, NULL, &too_large);
+  }
+  if (count > 1 && merge_into(merger, count, bytes, out) == LB_OK) {
     merger->stats.merged_arrays += count;
     merger->stats.copied_bytes += (int64_t)bytes;
     forget_parts(merger, count);
-    return LB_OK;
+    return;
   }
-  int64_t length = merger->parts[0].length;
   *out = merger->parts[0];
   merger->parts[0].release = NULL;
-  merger->parts[0].length = length;
   forget_parts(merger, 1);
-  return LB_OK;
 }
 
 struct lb_arrow_merger_stats lb_arrow_merger_stats(const struct lb_arrow_merger *merger) {

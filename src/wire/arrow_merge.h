@@ -12,28 +12,28 @@
 
 /* Arrays collected at a time. */
 #define LB_ARROW_MERGE_PARTS 64
-/* Rows that come to more bytes are wide enough to be handed out as they are. */
-#define LB_ARROW_MERGE_MAX_BYTES ((size_t)4 << 20)
+/* No more bytes are copied into one array. */
+#define LB_ARROW_MERGE_MAX_BYTES ((size_t)1 << 20)
 
 struct lb_arrow_merger;
-/* target_rows: no array of so many rows is copied; 0: nothing is ever merged. schema is
- * read now and not needed later. */
+/* target_rows: merged arrays have at most so many, and no array of half as many is
+ * copied; 0: nothing is ever merged. schema is read now and not needed later. */
 enum lb_status lb_arrow_merger_create(const struct ArrowSchema *schema,
                                       int64_t target_rows, struct lb_arrow_merger **out,
                                       struct lb_error *err) LB_MUST_USE;
 /* Releases what was not taken. NULL allowed. */
 void lb_arrow_merger_destroy(struct lb_arrow_merger *merger);
 
-/* Rows collected do not come to the target, and one more array has room. */
+/* Rows collected do not come to the target, nor to the most bytes, and one more small
+ * array has room. */
 bool lb_arrow_merger_wants(const struct lb_arrow_merger *merger);
 bool lb_arrow_merger_empty(const struct lb_arrow_merger *merger);
 /* Only where it wants more, or is empty. */
 void lb_arrow_merger_add(struct lb_arrow_merger *merger, struct ArrowArray *array_own);
-/* The first rows that were collected, as one array; what is large stays behind for the
- * next take. out->release is NULL when there are none. On failure nothing is lost. */
-enum lb_status lb_arrow_merger_take(struct lb_arrow_merger *merger,
-                                    struct ArrowArray *out,
-                                    struct lb_error *err) LB_MUST_USE;
+/* The first rows that were collected, as one array; what is large or has no room stays
+ * behind for the next take. out->release is NULL when there are none. Where memory for a
+ * copy is not to be had, the first array goes out alone. */
+void lb_arrow_merger_take(struct lb_arrow_merger *merger, struct ArrowArray *out);
 
 struct lb_arrow_merger_stats {
   int64_t merged_arrays; /* that were copied */

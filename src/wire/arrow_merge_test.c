@@ -61,13 +61,13 @@ static void test_every_type(void **state) {
       add_rows(&rig, all, ALL_COUNT, rows, length);
       rows += length;
     }
-    LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+    lb_arrow_merger_take(rig.merger, &out);
     assert_true(lb_arrow_merger_empty(rig.merger));
     check_rows(&rig.schema, all, ALL_COUNT, &out, 0, rows);
     assert_int_equal(out.children[ALL_COUNT - 1]->null_count, rows);
     assert_int_equal(lb_arrow_merger_stats(rig.merger).merged_arrays, 20);
     out.release(&out);
-    LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+    lb_arrow_merger_take(rig.merger, &out);
     assert_null(out.release);
     rig_close(&rig);
   }
@@ -158,7 +158,7 @@ static void test_nested_and_cut(void **state) {
     for (int i = 0; i < 2; i++) parts[0].children[i]->length = cut;
     for (int i = 0; i < 2; i++) parts[0].children[i]->null_count = -1;
     for (int i = 0; i < 3; i++) lb_arrow_merger_add(rig.merger, &parts[i]);
-    LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+    lb_arrow_merger_take(rig.merger, &out);
     struct ArrowArrayView a, b;
     view_array(&a, &rig.schema, &whole);
     view_array(&b, &rig.schema, &out);
@@ -183,7 +183,7 @@ static void test_offsets(void **state) {
     array.length = 10;
     lb_arrow_merger_add(rig.merger, &array);
   }
-  LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+  lb_arrow_merger_take(rig.merger, &out);
   check_rows(&rig.schema, all, ALL_COUNT, &out, 0, 50);
   out.release(&out);
   rig_close(&rig);
@@ -201,11 +201,11 @@ static void test_targets(void **state) {
   assert_true(lb_arrow_merger_wants(rig.merger));
   add_rows(&rig, all, ALL_COUNT, 60, 500);
   assert_false(lb_arrow_merger_wants(rig.merger));
-  LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+  lb_arrow_merger_take(rig.merger, &out);
   check_rows(&rig.schema, all, ALL_COUNT, &out, 0, 60);
   out.release(&out);
   int64_t copied = lb_arrow_merger_stats(rig.merger).copied_bytes;
-  LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+  lb_arrow_merger_take(rig.merger, &out);
   check_rows(&rig.schema, all, ALL_COUNT, &out, 60, 500);
   assert_int_equal(lb_arrow_merger_stats(rig.merger).copied_bytes, copied);
   out.release(&out);
@@ -214,7 +214,7 @@ static void test_targets(void **state) {
   rig_open(&rig, all, ALL_COUNT, 0);
   assert_false(lb_arrow_merger_wants(rig.merger));
   add_rows(&rig, all, ALL_COUNT, 0, 5);
-  LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+  lb_arrow_merger_take(rig.merger, &out);
   assert_int_equal(out.length, 5);
   out.release(&out);
   add_rows(&rig, all, ALL_COUNT, 0, 5); /* is never taken */
@@ -241,7 +241,7 @@ static void test_wide_rows_are_not_copied(void **state) {
   }
   for (int i = 0; i < 3; i++) {
     struct ArrowArray out;
-    LB_TEST_OK(lb_arrow_merger_take(rig.merger, &out, &rig.err), &rig.err);
+    lb_arrow_merger_take(rig.merger, &out);
     const int32_t *offsets = out.children[0]->buffers[1];
     assert_int_equal(offsets[1], TEXT_BYTES - i);
     out.release(&out);
@@ -251,6 +251,70 @@ static void test_wide_rows_are_not_copied(void **state) {
   rig_close(&rig);
 }
 
+/* So many parts as come to the target, or to the most bytes; the rest follows. */
+static void test_what_has_no_room_follows(void **state) {
+  (void)state;
+  struct rig rig;
+  struct ArrowArray out;
+  rig_open(&rig, all, ALL_COUNT, 100);
+  for (int64_t i = 0; i < 3; i++) add_rows(&rig, all, ALL_COUNT, i * 40, 40);
+  assert_false(lb_arrow_merger_wants(rig.merger));
+  lb_arrow_merger_take(rig.merger, &out);
+  check_rows(&rig.schema, all, ALL_COUNT, &out, 0, 80);
+  out.release(&out);
+  assert_true(lb_arrow_merger_wants(rig.merger));
+  add_rows(&rig, all, ALL_COUNT, 120, 50); /* half of the target is large */
+  assert_false(lb_arrow_merger_wants(rig.merger));
+  lb_arrow_merger_take(rig.merger, &out);
+  check_rows(&rig.schema, all, ALL_COUNT, &out, 80, 40);
+  out.release(&out);
+  lb_arrow_merger_take(rig.merger, &out);
+  check_rows(&rig.schema, all, ALL_COUNT, &out, 120, 50);
+  out.release(&out);
+  assert_int_equal(lb_arrow_merger_stats(rig.merger).merged_arrays, 2);
+  rig_close(&rig);
+}
+
+static void test_most_bytes(void **state) {
+  (void)state;
+  static const struct field one[] = {
+      {.name = "n", .type = NANOARROW_TYPE_DECIMAL128, .precision = 10, .scale = 2}};
+  enum { ROWS = LB_ARROW_MERGE_MAX_BYTES / 16 / 5 };
+  struct rig rig;
+  struct ArrowArray out;
+  rig_open(&rig, one, 1, INT64_C(1) << 30);
+  int64_t added = 0, taken = 0;
+  for (; lb_arrow_merger_wants(rig.merger); added += ROWS) {
+    add_rows(&rig, one, 1, added, ROWS);
+  }
+  assert_in_range(added, 5 * ROWS, 6 * ROWS);
+  while (!lb_arrow_merger_empty(rig.merger)) {
+    lb_arrow_merger_take(rig.merger, &out);
+    check_rows(&rig.schema, one, 1, &out, taken, out.length);
+    assert_true(out.length * 16 <= (int64_t)LB_ARROW_MERGE_MAX_BYTES);
+    taken += out.length;
+    out.release(&out);
+  }
+  assert_int_equal(taken, added);
+  assert_true(lb_arrow_merger_stats(rig.merger).copied_bytes > 0);
+  rig_close(&rig);
+}
+
+/* Codes without their dictionary would be other values. */
+static void test_dictionaries_are_left_alone(void **state) {
+  (void)state;
+  static const struct field one[] = {{.name = "c", .type = NANOARROW_TYPE_INT32}};
+  struct rig rig = {0};
+  make_schema(&rig.schema, one, 1);
+  NANO_OK(ArrowSchemaAllocateDictionary(rig.schema.children[0]));
+  ArrowSchemaInit(rig.schema.children[0]->dictionary);
+  NANO_OK(ArrowSchemaSetType(rig.schema.children[0]->dictionary, NANOARROW_TYPE_STRING));
+  LB_TEST_OK(lb_arrow_merger_create(&rig.schema, 100, &rig.merger, &rig.err), &rig.err);
+  assert_false(lb_arrow_merger_wants(rig.merger));
+  rig_close(&rig);
+}
+
+/* Without memory for the copy the arrays go out one by one. */
 static void test_out_of_memory(void **state) {
   (void)state;
   LB_TEST_TORTURE({
@@ -258,18 +322,26 @@ static void test_out_of_memory(void **state) {
     make_schema(&rig.schema, all, 1);
     enum lb_status status =
         lb_arrow_merger_create(&rig.schema, 100, &rig.merger, &rig.err);
-    if (status == LB_OK) {
-      struct ArrowArray out = {0};
-      for (int64_t i = 0; i < 3; i++) add_rows(&rig, all, 1, i * 5, 5);
-      status = lb_arrow_merger_take(rig.merger, &out, &rig.err);
-      if (status == LB_OK) check_rows(&rig.schema, all, 1, &out, 0, 15);
-      if (out.release != NULL) out.release(&out);
+    for (int64_t i = 0; status == LB_OK && i < 3; i++) add_rows(&rig, all, 1, i * 5, 5);
+    int64_t rows = 0;
+    while (status == LB_OK && !lb_arrow_merger_empty(rig.merger)) {
+      struct ArrowArray out;
+      lb_arrow_merger_take(rig.merger, &out);
+      check_rows(&rig.schema, all, 1, &out, rows, out.length);
+      rows += out.length;
+      out.release(&out);
     }
-    LB_TEST_OOM_OR_OK(status, &rig.err);
+    if (status == LB_OK) {
+      assert_int_equal(rows, 15);
+    } else {
+      LB_TEST_OOM_OR_OK(status, &rig.err);
+    }
     rig_close(&rig);
   });
 }
 
 LB_TEST_MAIN(LB_TEST(test_every_type), LB_TEST(test_nested_and_cut),
              LB_TEST(test_offsets), LB_TEST(test_targets),
-             LB_TEST(test_wide_rows_are_not_copied), LB_TEST(test_out_of_memory))
+             LB_TEST(test_wide_rows_are_not_copied),
+             LB_TEST(test_what_has_no_room_follows), LB_TEST(test_most_bytes),
+             LB_TEST(test_dictionaries_are_left_alone), LB_TEST(test_out_of_memory))
