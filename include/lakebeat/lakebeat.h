@@ -35,6 +35,7 @@ extern "C" {
 #define LAKEBEAT_OPTION_MAX_ROWS_PER_FETCH "databricks.max_rows_per_fetch"
 #define LAKEBEAT_OPTION_MAX_BYTES_PER_FETCH "databricks.max_bytes_per_fetch"
 #define LAKEBEAT_OPTION_PREFETCH_PAGES "databricks.prefetch_pages"
+#define LAKEBEAT_OPTION_BATCH_TARGET_ROWS "databricks.batch_target_rows"
 #define LAKEBEAT_OPTION_MEMORY_BUDGET_BYTES "databricks.memory_budget_bytes"
 #define LAKEBEAT_OPTION_CLOUDFETCH_ENABLED "databricks.cloudfetch.enabled"
 #define LAKEBEAT_OPTION_CLOUDFETCH_PARALLEL_DOWNLOADS \
