@@ -396,7 +396,7 @@ void lb_cloud_at_hand(struct lb_cloud *cloud, struct ArrowArray *out) {
   lb_list_init(&done);
   out->release = NULL;
   lb_mutex_lock(&cloud->synced.mu);
-  if (!cloud->synced.closed) taken = take(cloud, out, &file, &done, NULL);
+  if (!cloud->synced.closed) taken = take_on(cloud, out, &file, &done, NULL);
   lb_mutex_unlock(&cloud->synced.mu);
   release_files(&done);
   if (taken == TAKEN_ARRAY) handed_out(cloud, file, out->length);
