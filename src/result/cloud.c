@@ -171,6 +171,7 @@ void lb_cloud_file_release(struct lb_cloud_file *file) {
   }
   lb_cloud_hold(file->cloud->stats,
                 -lb_cloud_file_bytes(file, file->taken_rows, file->synced.decoded_rows));
+  lb_cloud_file_left(file);
   int64_t charge = atomic_exchange(&file->charge, 0);
   if (charge > 0) lb_budget_return(lb_io_budget(lb_cloud_io(file->cloud)), charge);
   lb_link_reset(&file->owned.link);
@@ -203,6 +204,12 @@ void lb_cloud_file_fail(struct lb_cloud_file *file, const struct lb_error *err) 
   lb_error_copy(&file->synced.failure, &named);
   if (cloud->synced.waiting) lb_cond_signal(&cloud->synced.cond);
   lb_mutex_unlock(&cloud->synced.mu);
+}
+
+void lb_cloud_file_left(struct lb_cloud_file *file) {
+  if (atomic_exchange(&file->uncharged, false)) {
+    atomic_fetch_sub(&file->cloud->uncharged, 1);
+  }
 }
 
 void lb_cloud_uncharge(struct lb_cloud_file *file, int64_t rows_left, int64_t rows) {
@@ -344,6 +351,7 @@ static void handed_out(struct lb_cloud *cloud, struct lb_cloud_file *file, int64
   lb_cloud_hold(cloud->stats, -bytes);
   lb_cloud_count(cloud->stats, LB_CLOUD_bytes_delivered, bytes);
   lb_cloud_uncharge(file, left, rows);
+  if (left == rows) lb_cloud_file_left(file);
   lb_cloud_file_release(file);
   atomic_store(&cloud->delivered, true);
   lb_cloud_count(cloud->stats, LB_CLOUD_rows_delivered, rows);

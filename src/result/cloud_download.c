@@ -474,7 +474,17 @@ void lb_cloud_decoded(struct lb_cloud_file *file, struct lb_io *io) {
 
 /* Which files begin. */
 
+/* The bound of all results: the budget, and one file of each reader that waited. */
+static void check_bound(struct lb_cloud_file *file) {
+  if (atomic_load(&file->charge) > 0) return;
+  int32_t others = atomic_fetch_add(&file->cloud->uncharged, 1);
+  atomic_store(&file->uncharged, true);
+  LB_ASSERT(others == 0);
+  (void)others;
+}
+
 static void begin(struct lb_cloud_file *file, struct lb_io *io) {
+  check_bound(file);
   atomic_fetch_sub(&file->cloud->queued, 1);
   lb_cloud_download_go(file, io);
 }

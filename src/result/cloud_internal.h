@@ -47,6 +47,7 @@ struct lb_cloud_file {
   int64_t raw_bytes;      /* as its first link states */
   int64_t taken_rows;     /* reader's thread */
   _Atomic int64_t charge; /* what it costs the budget, bytes */
+  atomic_bool uncharged;  /* begun without the budget, and not all handed out */
 
   struct {
     struct lb_list node; /* of the window, until it is decoded or given up */
@@ -113,6 +114,7 @@ struct lb_cloud {
 
   _Atomic int64_t reader_ms; /* when the reader was last here */
   atomic_int queued;
+  atomic_int uncharged;    /* files: the one at most that the reader waited for */
   atomic_bool delivered;   /* a row was handed out */
   atomic_bool not_reached; /* a file failed, and no store has answered */
   atomic_bool close_posted;
@@ -197,6 +199,8 @@ void lb_cloud_granted(struct lb_budget_wait *wait, struct lb_io *io);
 void lb_cloud_grant_return(struct lb_cloud *cloud, struct lb_io *io);
 /* Gives back what the budget was charged for so many rows of it. Any thread. */
 void lb_cloud_uncharge(struct lb_cloud_file *file, int64_t rows_left, int64_t rows);
+/* Nothing of it is in the pipeline any more. Any thread; more than once is harmless. */
+void lb_cloud_file_left(struct lb_cloud_file *file);
 
 /* cloud_decode.c. A strand decodes one file's body from its beginning; a body that has
  * to begin anew gets a new strand, which leaves out the rows that are there. */
