@@ -122,7 +122,7 @@ enum lb_status lb_meta_call(struct lb_meta *meta, const struct lb_catalog_params
   LB_TRY(lb_result_options_read(meta->sess, meta->opts, LB_OP_METADATA, &options, err));
   struct lb_catalog_params filled = *params;
   filled.max_rows = options.max_rows;
-  filled.max_bytes = LB_MIN(options.max_bytes, LB_DIRECT_MAX_BYTES);
+  filled.max_bytes = LB_MIN(options.max_bytes, LB_FIRST_PAGE_BYTES);
   struct lb_execute_call *call;
   LB_TRY(lb_execute_create_catalog(meta->sess, &filled, &call, err));
   return answer(meta, call, &options, out, err);
@@ -138,7 +138,7 @@ enum lb_status lb_meta_query(struct lb_meta *meta, struct lb_str sql,
       .query_timeout_s = lb_options_int(meta->opts, LB_OPT_QUERY_TIMEOUT),
       .arrow = !lb_options_word_is(meta->opts, LB_OPT_ARROW, "off"),
       .max_rows = options.max_rows,
-      .max_bytes = LB_MIN(options.max_bytes, LB_DIRECT_MAX_BYTES),
+      .max_bytes = LB_MIN(options.max_bytes, LB_FIRST_PAGE_BYTES),
   };
   struct lb_execute_call *call;
   LB_TRY(lb_execute_create(meta->sess, &params, &call, err));

@@ -280,10 +280,15 @@ static void drop_cloud(void *ctx) { lb_cloud_release(ctx); }
 static enum lb_status start_fetch(struct lb_result *res, struct lb_error *err) {
   struct lb_fetch_params params = {
       .start_row = res->next_row,
-      .max_rows = res->links_seen ? res->options.cloud.max_rows : res->options.max_rows,
-      .max_bytes =
-          res->links_seen ? res->options.cloud.max_bytes : res->options.max_bytes,
+      .max_rows = res->options.max_rows,
+      .max_bytes = res->options.max_bytes,
   };
+  if (res->links_seen) {
+    params.max_rows = res->options.cloud.max_rows;
+    params.max_bytes = res->options.cloud.max_bytes;
+  } else if (res->next_row == 0) {
+    params.max_bytes = LB_MIN(params.max_bytes, LB_FIRST_PAGE_BYTES);
+  }
   LB_TRY(lb_fetch_create(res->op, &params, &res->ahead, err));
   if (res->cloud) {
     lb_cloud_retain(res->cloud);

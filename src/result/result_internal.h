@@ -24,9 +24,10 @@ struct lb_result_options {
 /* After the server's own time limit the client waits so much longer for it to say so. */
 #define LB_TIMEOUT_GRACE_MS 5000
 
-/* A first page that comes with the reply is smaller than later ones, so that the first
- * row is early; Databricks' own clients ask for as much. */
-#define LB_DIRECT_MAX_BYTES (10 * 1024 * 1024)
+/* Rows can be handed out when their page is whole, so the first page is a small one,
+ * whether it comes with the execution or is fetched. The price is one more request for
+ * results of more than this. */
+#define LB_FIRST_PAGE_BYTES (INT64_C(4) << 20)
 
 /* What opts say of results of sess; origin decides the probe. */
 enum lb_status lb_result_options_read(struct lb_session *sess, struct lb_options *opts,

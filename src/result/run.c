@@ -24,7 +24,7 @@ static enum lb_status create_call(const struct lb_run *run, struct lb_execute_ca
       .arrow = !lb_options_word_is(run->opts, LB_OPT_ARROW, "off"),
       .links = run->options->cloud.enabled,
       .max_rows = run->options->max_rows,
-      .max_bytes = LB_MIN(run->options->max_bytes, LB_DIRECT_MAX_BYTES),
+      .max_bytes = LB_MIN(run->options->max_bytes, LB_FIRST_PAGE_BYTES),
       .params = run->params,
       .param_count = run->param_count,
       .own = run->own,

@@ -231,6 +231,35 @@ def test_result_whose_rows_are_local_but_open_says_so(w: Warehouse) -> None:
         w.wait("closed", operation=read.query_id)
 
 
+def rows_of_pages(w: Warehouse, *options: dict[str, str]) -> list[int]:
+    """Of 600,000 rows of 32 bytes: how many each request brought."""
+    inline = {"databricks.cloudfetch.enabled": "false", "databricks.prefetch_pages": "0"}
+    found: list[int] = []
+    with connected(w, inline, *options) as conn:
+        with run(conn, "SELECT id, id AS a, id AS b, id AS c FROM range(600000)") as read:
+            rows = 0
+            while batch := read.batch():
+                assert batch[0] == rows and batch[-1] == rows + len(batch) - 1
+                rows += len(batch)
+                asked = story(w, read.query_id)
+                pages = asked.count("FetchResults") + ("GetResultSetMetadata" not in asked)
+                found += [0] * (pages - len(found))
+                found[pages - 1] += len(batch)
+    assert rows == 600_000
+    return found
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_the_first_page_is_small(w: Warehouse, direct: bool) -> None:
+    """So that the first rows are early, also where they do not come with the execution."""
+    w.settings(direct_results=direct)
+    first, *later = rows_of_pages(w)
+    assert 3 << 20 <= first * 32 <= 4 << 20
+    assert len(later) == 1
+    least = {"databricks.max_bytes_per_fetch": str(1 << 20)}
+    assert all(rows * 32 <= 1 << 20 for rows in rows_of_pages(w, least))
+
+
 @pytest.mark.parametrize(
     "sql", ["CREATE OR REPLACE TABLE streams_t (a INT)", "INSERT INTO streams_t VALUES (1), (2)"]
 )
