@@ -12,6 +12,7 @@
 
 int64_t lb_os_boottime_ms(void);
 int64_t lb_os_monotonic_ms(void);
+int64_t lb_os_monotonic_ns(void);
 int64_t lb_os_wall_ms(void);
 bool lb_os_random_bytes(void *dst, size_t len);
 /* NULL when unset. The text belongs to the environment: copy before anything else runs.

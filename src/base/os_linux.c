@@ -25,17 +25,21 @@
 /* Longest single wait for a thread, so that no sum of times can overflow. */
 #define JOIN_SLICE_MS (INT64_C(24) * 3600 * 1000)
 
-static int64_t read_clock_ms(clockid_t id) {
+static int64_t read_clock_ns(clockid_t id) {
   struct timespec ts = {0};
   int rc = clock_gettime(id, &ts);
   LB_ASSERT(rc == 0);
   (void)rc;
-  return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / NS_PER_MS;
+  return (int64_t)ts.tv_sec * 1000 * NS_PER_MS + ts.tv_nsec;
 }
+
+static int64_t read_clock_ms(clockid_t id) { return read_clock_ns(id) / NS_PER_MS; }
 
 int64_t lb_os_boottime_ms(void) { return read_clock_ms(CLOCK_BOOTTIME); }
 
 int64_t lb_os_monotonic_ms(void) { return read_clock_ms(CLOCK_MONOTONIC); }
+
+int64_t lb_os_monotonic_ns(void) { return read_clock_ns(CLOCK_MONOTONIC); }
 
 int64_t lb_os_wall_ms(void) { return read_clock_ms(CLOCK_REALTIME); }
 

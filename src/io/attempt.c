@@ -24,6 +24,7 @@
 
 #include "base/log.h"
 #include "io/receive.h"
+#include "io/turns.h"
 
 #define IDLE_MAX_S 30L
 #define IDLE_MAX_IDEMPOTENT_S 118L
@@ -320,6 +321,7 @@ void lb_attempt_end(struct lb_transfer *t) {
     (void)curl_multi_remove_handle(t->io->multi, t->easy);
     curl_easy_cleanup(t->easy);
     t->easy = NULL;
+    lb_turns_leave(t);
   }
   curl_slist_free_all(t->headers);
   t->headers = NULL;

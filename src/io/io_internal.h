@@ -52,6 +52,10 @@ struct lb_io {
     uint32_t host_count;
     struct lb_list transfers; /* started and not done */
     uint32_t holding_exit;    /* of these, with holds_exit */
+    struct lb_list turn_line; /* of these, large replies whose turn is to come */
+    int32_t turns;            /* of these, large replies that are being received */
+    int64_t turn_from_ns;     /* since when its sleep is added up; 0 not yet */
+    int64_t turn_slept_ns;
     struct lb_io_service *service;
     bool stopping; /* the service has been told */
     bool draining; /* every request that starts ends at once */

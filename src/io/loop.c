@@ -16,7 +16,7 @@
 #include "io/io_internal.h"
 
 #include "io/host.h"
-#include "io/transfer.h"
+#include "io/turns.h"
 
 /* Longest sleep; a bound on what a lost wake-up could cost. */
 #define SLEEP_MAX_MS 60000
@@ -56,7 +56,9 @@ static void pause_without_poll(struct lb_io *io) {
 }
 
 static void poll_sockets(struct lb_io *io, int64_t due_ms, bool may_sleep) {
-  int timeout_ms = SLEEP_MAX_MS;
+  bool wanted = lb_turns_wanted(io);
+  int timeout_ms = wanted ? LB_TURNS_WINDOW_MS : SLEEP_MAX_MS;
+  int64_t from_ns = wanted ? lb_os_monotonic_ns() : 0;
   if (!may_sleep || due_ms <= io->owned.now_ms ||
       !lb_list_empty(&io->owned.ready_hosts)) {
     timeout_ms = 0;
@@ -77,6 +79,7 @@ static void poll_sockets(struct lb_io *io, int64_t due_ms, bool may_sleep) {
     lb_os_timer_drain(io->owned.timer_fd);
     io->owned.armed_ms = LB_NEVER_MS;
   }
+  if (wanted) lb_turns_slept(io, from_ns, lb_os_monotonic_ns());
 }
 
 /* What was posted before a gentle stop is run before the service learns of it. */
@@ -346,6 +349,7 @@ static void init_fields(struct lb_io *io, const struct lb_clock *clock,
   lb_list_init(&io->owned.hosts);
   lb_list_init(&io->owned.ready_hosts);
   lb_list_init(&io->owned.transfers);
+  lb_list_init(&io->owned.turn_line);
 }
 
 /* Before the thread runs nobody else can see these. */

@@ -13,6 +13,7 @@
 #include "io/receive.h"
 
 #include "base/log.h"
+#include "io/turns.h"
 
 /* Kept of a reply that is no good. */
 #define ERROR_BODY_MAX_BYTES ((size_t)64 << 10)
@@ -109,6 +110,7 @@ size_t lb_receive_body(char *data, size_t size, size_t count, void *ctx) {
   struct lb_transfer *t = ctx;
   size_t len = size * count;
   lb_transfer_touch(t);
+  if (!lb_turns_may_receive(t, len)) return CURL_WRITEFUNC_PAUSE;
   if (t->req->sink == NULL && t->req->pipe == NULL) return to_memory(t, data, len);
   if (!t->download) return keep_for_error(t, data, len);
   return t->req->sink != NULL ? to_sink(t, data, len) : to_pipe(t, data, len);

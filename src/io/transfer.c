@@ -292,6 +292,7 @@ void lb_transfer_start(struct lb_io *io, struct lb_request *req) {
   t->started_ms = lb_loop_now_ms(io);
   lb_timer_init(&t->timer, on_timer);
   lb_list_init(&t->queue_node);
+  lb_list_init(&t->turn_node);
   lb_list_init(&t->all_node);
   if (t->cancelled || io->owned.draining) {
     cancel(t);

@@ -39,8 +39,10 @@ struct lb_transfer {
   CURL *easy;
   struct curl_slist *headers;
   int64_t attempt_ms;
-  int64_t active_ms;   /* last byte in or out, in time awake */
-  bool paused;         /* waits for its pipe, so nobody is silent */
+  int64_t active_ms; /* last byte in or out, in time awake */
+  bool paused;       /* waits for its pipe or its turn, so nobody is silent */
+  bool has_turn;     /* to receive a large body: turns.h */
+  struct lb_list turn_node;
   size_t body_given;   /* bytes of the body handed to curl */
   bool body_at_once;   /* all of it was handed to curl before the request began */
   bool repeat_refused; /* curl wanted to send it again by itself */
@@ -58,7 +60,8 @@ struct lb_transfer {
 static inline void lb_transfer_touch(struct lb_transfer *t) {
   t->active_ms = t->io->clock.awake_ms(t->io->clock.ctx);
 }
-/* The pipe of ctx, a struct lb_transfer, has bytes or room again. I/O thread. */
+/* The pipe of ctx, a struct lb_transfer, has bytes or room again, or its turn has come.
+ * I/O thread. */
 void lb_attempt_resume(void *ctx);
 /* Begin; called by the start task. */
 void lb_transfer_start(struct lb_io *io, struct lb_request *req);
