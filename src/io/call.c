@@ -140,9 +140,10 @@ bool lb_call_finish(struct lb_call *call, enum lb_status status,
     } else if (status != LB_OK) {
       (void)lb_error_set(&call->synced.err, status, "%s failed", call->ops->name);
     }
-    lb_cond_broadcast(&call->synced.cond);
   }
   lb_mutex_unlock(&call->synced.mu);
+  /* Whoever wakes takes the mutex at once, so it is free by then. */
+  if (taken) lb_cond_broadcast(&call->synced.cond);
   lb_call_release(call);
   return taken;
 }

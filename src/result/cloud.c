@@ -44,6 +44,7 @@ static void last_on_io(struct lb_io_task *task, struct lb_io *io) {
 }
 
 void lb_cloud_last(struct lb_cloud *cloud) {
+  if (!lb_cloud_use(cloud)) return;
   lb_cloud_retain(cloud);
   cloud->owner.hold(cloud->owner.ctx);
   lb_io_post(lb_cloud_io(cloud), &cloud->last_task);
@@ -83,13 +84,22 @@ static void drop_delivery(struct lb_cloud *cloud) {
   release_files(&files);
 }
 
+bool lb_cloud_use(struct lb_cloud *cloud) {
+  lb_mutex_lock(&cloud->synced.mu);
+  bool open = !cloud->synced.closed;
+  if (open) cloud->synced.used = true;
+  lb_mutex_unlock(&cloud->synced.mu);
+  return open;
+}
+
 void lb_cloud_close(struct lb_cloud *cloud) {
   lb_mutex_lock(&cloud->synced.mu);
   cloud->synced.closed = true;
+  bool used = cloud->synced.used;
   lb_cond_broadcast(&cloud->synced.cond);
   lb_mutex_unlock(&cloud->synced.mu);
   drop_delivery(cloud);
-  if (atomic_exchange(&cloud->close_posted, true)) return;
+  if (!used || atomic_exchange(&cloud->close_posted, true)) return;
   lb_cloud_retain(cloud);
   lb_io_post(lb_cloud_io(cloud), &cloud->close_task);
 }

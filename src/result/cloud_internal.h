@@ -131,6 +131,7 @@ struct lb_cloud {
     bool poked LB_GUARDED_BY(mu);
     bool poke_posted LB_GUARDED_BY(mu);
     bool closed LB_GUARDED_BY(mu);
+    bool used LB_GUARDED_BY(mu); /* the I/O thread knows of it, and has to be told */
     int64_t ahead_bytes LB_GUARDED_BY(mu); /* decoded, not handed out */
   } synced;
 
@@ -157,6 +158,9 @@ struct lb_cloud {
 static inline struct lb_io *lb_cloud_io(const struct lb_cloud *cloud) {
   return cloud->op->sess->io;
 }
+/* Before the I/O thread learns of it. False: it is closed, and nothing is to be posted
+ * any more. One that was never used ends without the I/O thread. */
+bool lb_cloud_use(struct lb_cloud *cloud);
 void lb_cloud_file_retain(struct lb_cloud_file *file);
 void lb_cloud_file_release(struct lb_cloud_file *file);
 

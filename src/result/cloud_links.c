@@ -204,9 +204,16 @@ static enum lb_status add(struct lb_cloud *cloud, const link_view *views, int32_
     lb_cloud_count(cloud->stats, LB_CLOUD_rows, file->rows);
     lb_mutex_lock(&cloud->synced.mu);
     bool closed = cloud->synced.closed;
-    if (!closed) lb_list_push_back(&cloud->synced.files, &file->synced.node);
+    if (!closed) {
+      cloud->synced.used = true;
+      lb_list_push_back(&cloud->synced.files, &file->synced.node);
+    }
     lb_mutex_unlock(&cloud->synced.mu);
-    if (closed) lb_cloud_file_release(file);
+    if (closed) {
+      lb_cloud_file_release(file);
+      lb_cloud_file_release(file);
+      continue;
+    }
     lb_io_post(lb_cloud_io(cloud), &file->added_task);
   }
   return LB_OK;

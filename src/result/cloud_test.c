@@ -285,6 +285,8 @@ static void test_links_behind_a_close(void **state) {
   lb_io_test_round(c.io.io);
   assert_false(lb_cloud_pending(c.cloud));
   assert_int_equal(http_server_requests(c.io.server), 0);
+  /* The I/O thread was not woken for what it never knew. */
+  assert_false(atomic_load(&c.cloud->close_posted));
   cloud_rig_reset(&c);
   assert_int_equal(atomic_load(&c.all_local), 0);
 }

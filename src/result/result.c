@@ -49,6 +49,7 @@ struct lb_result {
   bool last_told;  /* the server says truly whether rows are left */
   bool staging;    /* its row describes a transfer that is the client's */
   bool arrow_told; /* the metadata says that the rows are Arrow */
+  bool gone;       /* the server closed the operation with its reply */
 
   /* The reader's thread. */
   struct lb_arrow_decoder *dec;
@@ -179,10 +180,12 @@ static void cancel_on_io(struct lb_io_task *task, struct lb_io *io) {
   lb_result_release(res);
 }
 
-/* Stops the heartbeat and closes the operation, in this order, once. */
+/* Stops the heartbeat and closes the operation, in this order, once. Of an operation that
+ * is gone there is neither, and the I/O thread is not woken. */
 static void post_end(struct lb_result *res, enum lb_hb_reason reason) {
   if (atomic_exchange(&res->end_posted, true)) return;
   atomic_store(&res->end_reason, (int)reason);
+  if (res->gone) return;
   lb_result_retain(res);
   res->end_task.run = end_on_io;
   lb_io_post(io_of(res), &res->end_task);
@@ -695,6 +698,7 @@ static enum lb_status allocate(struct lb_execute_call *call,
   lb_session_retain(call->op->sess);
   lb_hb_stats_retain(stats);
   res->stats = stats;
+  res->gone = call->head.closed_by_server;
   res->parked = (struct lb_parked){
       .op = call->op, .retain = parked_retain, .release = parked_release};
   res->last_told = lb_server_facts(lb_session_kind(call->op->sess))->reliable_has_more;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/lz4.h"
 
+#include <lz4.h>
 #include <lz4frame.h>
 #include <string.h>
 
@@ -201,6 +202,42 @@ static enum lb_status failed(struct lb_lz4 *lz4, size_t code, size_t pos,
                       name);
 }
 
+/* A frame of one block without checksums, as small batches come. LZ4F would take memory
+ * for two blocks of the frame's size first, usually 8 MiB. False: it is another one, or
+ * damaged, which LZ4F tells. */
+static bool decode_one_block(struct lb_lz4 *lz4, struct lb_str src, uint8_t *dst,
+                             size_t dst_bytes, size_t *raw_bytes) {
+  LZ4F_frameInfo_t info = LZ4F_INIT_FRAMEINFO;
+  struct lb_lz4_frame frame;
+  size_t head = src.len;
+  if (src.len > EXACT_MAX_BYTES) return false;
+  size_t code = LZ4F_getFrameInfo(lz4->context, &info, src.data, &head);
+  LZ4F_resetDecompressionContext(lz4->context);
+  if (LZ4F_isError(code) || info.frameType != LZ4F_frame) return false;
+  const uint8_t *data = (const uint8_t *)src.data;
+  if (lb_lz4_frame_read(data + 4, &frame, NULL) != LB_OK) return false;
+  if (frame.block_sum_bytes + frame.content_sum_bytes > 0) return false;
+  if (info.dictID != 0 || src.len - head < MARKS_BYTES) return false;
+  uint32_t word = lb_lz4_load_u32(data + head);
+  size_t bytes = word & ~LB_LZ4_PLAIN_BLOCK;
+  if (bytes == 0 || bytes != src.len - head - MARKS_BYTES) return false;
+  if (lb_lz4_load_u32(data + src.len - 4) != 0) return false;
+  size_t cap = LB_MIN(dst_bytes, frame.block_max);
+  size_t len = bytes;
+  if ((word & LB_LZ4_PLAIN_BLOCK) != 0) {
+    if (bytes > cap) return false;
+    memcpy(dst, data + head + 4, bytes);
+  } else {
+    int got = LZ4_decompress_safe(src.data + head + 4, (char *)dst, (int)bytes,
+                                  (int)LB_MIN(cap, (size_t)INT32_MAX));
+    if (got < 0) return false;
+    len = (size_t)got;
+  }
+  if (info.contentSize != 0 && info.contentSize != len) return false;
+  *raw_bytes = len;
+  return true;
+}
+
 enum lb_status lb_lz4_decode(struct lb_lz4 *lz4, struct lb_str src, uint8_t *dst,
                              size_t dst_bytes, size_t *raw_bytes, struct lb_error *err) {
   /* dst is one piece that stays where it is, so linked blocks need no copy of their past.
@@ -209,6 +246,7 @@ enum lb_status lb_lz4_decode(struct lb_lz4 *lz4, struct lb_str src, uint8_t *dst
   size_t in = 0;
   size_t out = 0;
   size_t wanted = 0;
+  if (decode_one_block(lz4, src, dst, dst_bytes, raw_bytes)) return LB_OK;
   while (in < src.len) {
     size_t in_step = src.len - in;
     size_t out_step = dst_bytes - out;

@@ -183,6 +183,49 @@ static void test_damage(void **state) {
   lb_lz4_destroy(lz4);
 }
 
+/* What one call of LZ4F makes of it; SIZE_MAX: refused. */
+static size_t reference(const uint8_t *packed, size_t used, uint8_t *out, size_t cap) {
+  LZ4F_dctx *context;
+  size_t in = used, len = cap;
+  assert_false(LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)));
+  size_t wanted = LZ4F_decompress(context, out, &len, packed, &in, NULL);
+  LZ4F_freeDecompressionContext(context);
+  return wanted != 0 || in != used ? SIZE_MAX : len;
+}
+
+/* Frames of one block have a way of their own, which takes and refuses the same. */
+static void test_one_block_as_lz4f_has_it(void **state) {
+  (void)state;
+  static uint8_t packed[70000], got[70000], wanted[70000];
+  struct lb_lz4 *lz4;
+  struct lb_error err;
+  LB_TEST_OK(lb_lz4_create(&lz4, &err), &err);
+  int refused = 0, taken = 0;
+  for (int noise = 0; noise <= 1; noise++) {
+    uint8_t *data = material(120, noise);
+    size_t used = pack(packed, sizeof(packed), data, 120, false, noise);
+    for (size_t bit = 0; bit <= 8 * used; bit++) { /* the last one damages nothing */
+      if (bit < 8 * used) packed[bit / 8] ^= (uint8_t)(1 << bit % 8);
+      size_t raw = SIZE_MAX;
+      size_t len = reference(packed, used, wanted, sizeof(wanted));
+      struct lb_str src = {(const char *)packed, used};
+      enum lb_status status = lb_lz4_decode(lz4, src, got, sizeof(got), &raw, &err);
+      assert_int_equal(status == LB_OK, len != SIZE_MAX);
+      assert_int_equal(raw, len);
+      if (len != SIZE_MAX) assert_memory_equal(got, wanted, len);
+      *(status == LB_OK ? &taken : &refused) += 1;
+      if (bit < 8 * used) packed[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    struct lb_str src = {(const char *)packed, used};
+    size_t raw = 77;
+    LB_TEST_FAILS(LB_PROTOCOL, lb_lz4_decode(lz4, src, got, 119, &raw, &err), &err);
+    LB_TEST_CONTAINS(err.message, "more than the limit of 119 bytes");
+    lb_free(data);
+  }
+  assert_true(refused > 100 && taken > 100);
+  lb_lz4_destroy(lz4);
+}
+
 static void test_out_of_memory(void **state) {
   (void)state;
   LB_TEST_TORTURE({
@@ -195,4 +238,4 @@ static void test_out_of_memory(void **state) {
 
 LB_TEST_MAIN(LB_TEST(test_round_trips), LB_TEST(test_peek), LB_TEST(test_limit),
              LB_TEST(test_malformed), LB_TEST(test_skippable), LB_TEST(test_damage),
-             LB_TEST(test_out_of_memory))
+             LB_TEST(test_one_block_as_lz4f_has_it), LB_TEST(test_out_of_memory))
