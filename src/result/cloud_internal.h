@@ -180,6 +180,9 @@ const struct lb_cloud_file *lb_cloud_wanted(struct lb_cloud *cloud, bool *bytes,
 bool lb_cloud_link_is_old(const struct lb_cloud_file *file, int64_t now_ms);
 /* I/O thread. The file gets a new link, then lb_cloud_download_go. */
 void lb_cloud_renew(struct lb_cloud_file *file, struct lb_io *io);
+/* I/O thread. What a renewal brought, for the files that wait for it or are queued. */
+enum lb_status lb_cloud_read_renewal(struct lb_cloud *cloud, struct lb_request *req,
+                                     struct lb_io *io, struct lb_error *err) LB_MUST_USE;
 void lb_cloud_renewal_stop(struct lb_cloud *cloud, struct lb_io *io);
 
 /* cloud_download.c. I/O thread. */

@@ -291,8 +291,8 @@ static enum lb_status spread(struct lb_cloud *cloud, const struct lb_t_row_set *
   return LB_OK;
 }
 
-static enum lb_status read_renewal(struct lb_cloud *cloud, struct lb_request *req,
-                                   struct lb_io *io, struct lb_error *err) {
+enum lb_status lb_cloud_read_renewal(struct lb_cloud *cloud, struct lb_request *req,
+                                     struct lb_io *io, struct lb_error *err) {
   const struct lb_backend *backend = cloud->op->sess->backend;
   struct lb_fetch_head head = {0};
   if (req->status != LB_OK) {
@@ -343,7 +343,7 @@ static void renewed(struct lb_request *req, struct lb_io *io) {
   cloud->owned.renewal = NULL;
   if (!cloud->owned.closed) {
     struct lb_error err = LB_ERROR_INIT;
-    enum lb_status status = read_renewal(cloud, req, io, &err);
+    enum lb_status status = lb_cloud_read_renewal(cloud, req, io, &err);
     settle(cloud, io, status, &err);
     renew_next(cloud, io);
     lb_cloud_pump(cloud, io);
