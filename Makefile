@@ -2,7 +2,7 @@
 # Thin: every target runs ./setup, which does nothing when all is there, then one command.
 .DEFAULT_GOAL := all
 .PHONY: all setup demo check check-engines live mutants fuzz soak torture install uninstall format
-.PHONY: bench bench-quick bench-programs tidy clean help
+.PHONY: bench bench-quick bench-programs seeds tidy clean help
 
 PYTHON = .venv/bin/python
 DRIVER = $(CURDIR)/build/release/libadbc_driver_lakebeat.so
@@ -44,6 +44,13 @@ fuzz: ## every fuzzer for SECONDS (60) each; build/corpus keeps what they found
 soak: all ## the heartbeat at scale and under faults, with figures (12 minutes)
 	@cmake --build build/release -j 2 -- --quiet
 	@$(PYTHON) tests/soak/soak.py
+
+SEEDS = 200
+seeds: all ## files of a store with three faults at random, SEEDS (200) times; with and without sanitizers (5 min)
+	@cmake --preset dev --log-level=WARNING >/dev/null
+	@cmake --build --preset dev --target driver -j 2 -- --quiet
+	@scripts/seeds.sh build/release $(SEEDS) -k random
+	@scripts/seeds.sh build/dev $(SEEDS) -k "fault or stay"
 
 bench: bench-programs ## lakebeat, a floor and other drivers on the same results (20 minutes)
 	@bench/build_go.sh || echo "bench: databricks-sql-go could not be built and is left out" >&2

@@ -51,6 +51,7 @@ warehouse-tests |         | pytest warehouse/tests
 tests           | release | pytest tests --ignore tests/engines --ignore tests/live
 live-on-local   | release | with_warehouse --tls scripts/live.sh
 e2e-asan        | dev     | programs dev
+faults-asan     | dev     | scripts/seeds.sh build/dev 6 -n 4 -k "fault or stay"
 e2e-tsan        | tsan    | "${without_aslr[@]}" scripts/check.sh programs tsan
 soak            | release | "$python" tests/soak/soak.py --short
 bench-quick     | release | "$python" bench/run.py --quick

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import pathlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,9 +37,29 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def plain_environment() -> None:
-    """What the caller's shell says to drivers must not decide about tests."""
-    for name in ("LAKEBEAT_HEARTBEAT", "LAKEBEAT_LOG"):
+    """What the caller's shell says to drivers must not decide about tests, and what is
+    preloaded is for this process alone."""
+    for name in ("LAKEBEAT_HEARTBEAT", "LAKEBEAT_LOG", "LD_PRELOAD"):
         os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_leak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """With a driver that AddressSanitizer watches (scripts/seeds.sh) no block of it may be
+    left. What Python and its modules keep is their business."""
+    yield
+    process = ctypes.CDLL(None)
+    if not hasattr(process, "__lsan_do_recoverable_leak_check"):
+        return
+    gc.collect()
+    report = tmp_path_factory.mktemp("leaks") / "report"
+    process.__sanitizer_set_report_path(bytes(report))
+    process.__lsan_do_recoverable_leak_check()
+    process.__sanitizer_set_report_path(b"stderr")
+    texts = [path.read_text() for path in report.parent.iterdir()]  # none: nothing is left
+    blocks = [block for text in texts for block in text.split("\n\n")]
+    leaks = [block for block in blocks if " in lb_" in block]
+    assert not leaks, "\n\n".join(leaks)
 
 
 @pytest.fixture(scope="session")
