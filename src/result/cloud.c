@@ -134,7 +134,7 @@ enum lb_status lb_cloud_create(struct lb_op *op, const struct lb_cloud_options *
   cloud->poke_task.run = poke_on_io;
   cloud->last_task.run = last_on_io;
   cloud->close_task.run = close_on_io;
-  cloud->owned.allowed = 1;
+  atomic_init(&cloud->allowed, 1);
   cloud->owned.wait.granted = lb_cloud_granted;
   lb_list_init(&cloud->owned.wait.node);
   lb_list_init(&cloud->owned.files);
@@ -250,12 +250,31 @@ const struct lb_cloud_file *lb_cloud_wanted(struct lb_cloud *cloud, bool *bytes,
   return file;
 }
 
+int64_t lb_cloud_waive(struct lb_cloud_file *file) {
+  struct lb_cloud *cloud = file->cloud;
+  int64_t charge = 0;
+  lb_mutex_lock(&cloud->synced.mu);
+  /* The reader waits, so it hands out nothing meanwhile. */
+  if (cloud->synced.waiting && head_of(cloud) == file &&
+      atomic_load(&cloud->uncharged) == 0) {
+    charge = atomic_exchange(&file->charge, 0);
+  }
+  if (charge > 0) {
+    atomic_store(&file->uncharged, true);
+    atomic_fetch_add(&cloud->uncharged, 1);
+  }
+  lb_mutex_unlock(&cloud->synced.mu);
+  return charge;
+}
+
 bool lb_cloud_pending(struct lb_cloud *cloud) {
   lb_mutex_lock(&cloud->synced.mu);
   bool pending = !lb_list_empty(&cloud->synced.files);
   lb_mutex_unlock(&cloud->synced.mu);
   return pending;
 }
+
+int32_t lb_cloud_parallel(struct lb_cloud *cloud) { return atomic_load(&cloud->allowed); }
 
 int32_t lb_cloud_queued(struct lb_cloud *cloud) { return atomic_load(&cloud->queued); }
 

@@ -62,6 +62,8 @@ void lb_cloud_last(struct lb_cloud *cloud);
 bool lb_cloud_pending(struct lb_cloud *cloud);
 /* Files of which nothing has been asked for yet. */
 int32_t lb_cloud_queued(struct lb_cloud *cloud);
+/* Downloads that may run beside each other. */
+int32_t lb_cloud_parallel(struct lb_cloud *cloud);
 /* The next array; out->release NULL when none is pending, or when lb_cloud_poke was
  * called meanwhile. wait_news: called before and after a wait. LB_TIMEOUT after
  * deadline_ms (boot time); LB_CANCELLED when it was closed. */

@@ -91,6 +91,50 @@ static void test_the_bound(void **state) {
   cloud_rig_reset(&c);
 }
 
+/* One file fits, and those of the store are slow: the one that the reader waits for makes
+ * room for the next one, and for no more than that. */
+static void test_the_file_that_is_waited_for_makes_room(void **state) {
+  (void)state;
+  struct cloud_rig c;
+  struct http_step steps[3];
+  init(&c, 0);
+  for (int i = 0; i < 3; i++) {
+    steps[i] = cloud_gives(&c.files[i]);
+    steps[i].kind = HTTP_HOLD;
+  }
+  http_server_script(c.io.server, steps, 3);
+  int64_t limit = 2 * LB_MAX(c.files[0].raw_bytes, c.files[1].raw_bytes) + 1;
+  lb_budget_set_limit(budget(&c), limit);
+  cloud_add(&c, 0, 3, CLOUD_LIFE_MS);
+  http_server_wait_requests(c.io.server, 1);
+  assert_int_equal(lb_budget_used(budget(&c)), 2 * c.files[0].raw_bytes + 1);
+  cloud_reader_start(&c, INT64_MAX);
+  cloud_until_waiting(&c);
+  lb_io_test_round(c.io.io);
+  assert_int_equal(atomic_load(&c.cloud->uncharged), 0); /* near, one is enough */
+  rig_advance(&c.io, 20);
+  http_server_wait_requests(c.io.server, 2);
+  assert_int_equal(lb_cloud_parallel(c.cloud), 2);
+  assert_int_equal(atomic_load(&c.cloud->uncharged), 1);
+  assert_int_equal(lb_budget_used(budget(&c)), 2 * c.files[1].raw_bytes + 1);
+  rig_advance(&c.io, 20);
+  lb_io_test_round(c.io.io);
+  assert_int_equal(lb_cloud_parallel(c.cloud), 3);
+  assert_int_equal(http_server_requests(c.io.server), 2);
+  /* Another one may be held in turn. */
+  while (!atomic_load(&c.reader.ended)) {
+    http_server_release(c.io.server);
+    lb_io_test_round(c.io.io);
+  }
+  cloud_reader_join(&c);
+  LB_TEST_OK(c.reader.status, &c.reader.err);
+  cloud_check_rows(&c, c.rows - c.files[3].rows);
+  assert_int_equal(atomic_load(&c.cloud->uncharged), 0);
+  assert_in_range(lb_budget_peak(budget(&c)), 1, limit);
+  assert_int_equal(lb_budget_used(budget(&c)), 0);
+  cloud_rig_reset(&c);
+}
+
 /* A result that is closed while it stands in line leaves it: the line does not keep it
  * alive. */
 static void test_an_end_in_the_line(void **state) {
@@ -128,4 +172,5 @@ static void test_a_failure_gives_back(void **state) {
 LB_TEST_MAIN(LB_TEST(test_a_charge_ends_as_rows_are_handed_out),
              LB_TEST(test_a_blocked_reader_never_waits),
              LB_TEST(test_what_is_fetched_ahead_waits), LB_TEST(test_the_bound),
+             LB_TEST(test_the_file_that_is_waited_for_makes_room),
              LB_TEST(test_an_end_in_the_line), LB_TEST(test_a_failure_gives_back))

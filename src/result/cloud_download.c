@@ -4,9 +4,10 @@
  *     is allowed whenever the reader has waited for bytes for GROW_MS, up to
  *     LB_PARALLEL_MOST or the option, and never fewer again: many at a time cost memory
  *     and help over distance alone.
- *  2. What is fetched ahead is charged to the budget, compressed and raw, and waits for
- *     it in line with all other results. What the reader waits for does neither. The
- *     charge ends as rows are handed out.
+ *  2. What is fetched ahead is charged to the budget, compressed and decoded, and waits
+ *     for it in line with all other results. What the reader waits for does neither;
+ *     where more than one may be under way its charge is given back, so that another one
+ *     begins. The charge ends as rows are handed out.
  *  3. Nothing begins ahead of a reader who was not here for IDLE_MS.
  *  4. An attempt is one plain GET of the URL as it came, with the link's own headers. An
  *     old link is renewed first.
@@ -37,12 +38,20 @@ static void attempt_done(struct lb_request *req, struct lb_io *io);
 
 /* Budget. */
 
+/* What counts of it as decoded. Over distance, where several are needed, no more than may
+ * be: the rest waits compressed. Near, more files ahead would be of no use. */
+static int64_t decoded_most(const struct lb_cloud_file *file) {
+  int64_t raw = file->owned.link.raw_bytes;
+  bool several = atomic_load(&file->cloud->allowed) > 1;
+  return several ? LB_MIN(raw, LB_CLOUD_DECODE_AHEAD_BYTES) : raw;
+}
+
 /* Until a file has shown how much it shrinks, it is taken not to. */
 static int64_t cost_of(const struct lb_cloud_file *file) {
   const struct lb_cloud *cloud = file->cloud;
   double raw = (double)file->owned.link.raw_bytes;
   double packed = cloud->lz4 && cloud->owned.packed > 0 ? cloud->owned.packed : 1.0;
-  return (int64_t)(raw + raw * packed) + 1;
+  return (int64_t)(raw * packed) + decoded_most(file) + 1;
 }
 
 /* Its real length is known: what was charged too much goes back. */
@@ -54,7 +63,7 @@ static void recharge(struct lb_cloud_file *file) {
   cloud->owned.packed = 1.1 * (double)length / (double)raw;
   int64_t charge = atomic_load(&file->charge), surplus;
   do {
-    surplus = charge - (raw + length + 1);
+    surplus = charge - (decoded_most(file) + length + 1);
     if (surplus <= 0) return;
   } while (!atomic_compare_exchange_weak(&file->charge, &charge, charge - surplus));
   lb_budget_return(lb_io_budget(lb_cloud_io(cloud)), surplus);
@@ -498,7 +507,10 @@ static bool pay(struct lb_cloud_file *file, struct lb_io *io) {
   struct lb_cloud *cloud = file->cloud;
   struct lb_budget_wait *wait = &cloud->owned.wait;
   int64_t cost = cost_of(file);
-  if (lb_list_linked(&wait->node)) return false;
+  if (lb_list_linked(&wait->node)) {
+    if (wait->bytes <= cost) return false;
+    lb_cloud_wait_end(cloud, io); /* files shrink more than was thought */
+  }
   if (cloud->owned.grant < cost) {
     lb_cloud_grant_return(cloud, io);
     wait->bytes = cost;
@@ -546,7 +558,7 @@ static bool may_begin(struct lb_cloud_file *file, struct lb_io *io, bool wanted,
                       bool waiting) {
   struct lb_cloud *cloud = file->cloud;
   if (wanted) return true;
-  if (cloud->owned.in_flight >= cloud->owned.allowed) return false;
+  if (cloud->owned.in_flight >= atomic_load(&cloud->allowed)) return false;
   if (!cloud->options.prefetch) return false;
   if (!waiting && !reader_is_near(cloud, io)) return false;
   return pay(file, io);
@@ -565,7 +577,7 @@ static int32_t most_parallel(const struct lb_cloud *cloud) {
 }
 
 static void grow_later(struct lb_cloud *cloud, struct lb_io *io, uint64_t wait) {
-  if (cloud->owned.allowed >= most_parallel(cloud)) return;
+  if (atomic_load(&cloud->allowed) >= most_parallel(cloud)) return;
   if (lb_heap_contains(&cloud->owned.grow_timer.node)) return;
   struct lb_error err = LB_ERROR_INIT;
   cloud->owned.grow_wait = wait;
@@ -582,7 +594,7 @@ void lb_cloud_grow_fired(struct lb_timer *timer, struct lb_io *io, int64_t now_m
   (void)now_ms;
   const struct lb_cloud_file *wanted = lb_cloud_wanted(cloud, &bytes, &wait);
   if (cloud->owned.closed || cloud->owned.ended || !wanted || !bytes) return;
-  if (wait == cloud->owned.grow_wait) cloud->owned.allowed++;
+  if (wait == cloud->owned.grow_wait) atomic_fetch_add(&cloud->allowed, 1);
   lb_cloud_pump(cloud, io);
 }
 
@@ -596,6 +608,9 @@ void lb_cloud_pump(struct lb_cloud *cloud, struct lb_io *io) {
   LB_LIST_FOR_EACH_SAFE(node, next, &cloud->owned.files) {
     struct lb_cloud_file *file = LB_CONTAINER_OF(node, struct lb_cloud_file, owned.node);
     if (cloud->owned.ended) return;
+    if (file == wanted && bytes && atomic_load(&cloud->allowed) > 1) {
+      lb_budget_return(lb_io_budget(io), lb_cloud_waive(file));
+    }
     if (file->owned.state != LB_FILE_QUEUED) continue;
     if (!may_begin(file, io, file == wanted, wanted != NULL)) return;
     begin(file, io);

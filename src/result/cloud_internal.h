@@ -114,6 +114,7 @@ struct lb_cloud {
 
   _Atomic int64_t reader_ms; /* when the reader was last here */
   atomic_int queued;
+  atomic_int allowed;      /* downloads at a time; the I/O thread changes it */
   atomic_int uncharged;    /* files: the one at most that the reader waited for */
   atomic_bool delivered;   /* a row was handed out */
   atomic_bool not_reached; /* a file failed, and no store has answered */
@@ -138,7 +139,6 @@ struct lb_cloud {
   struct {
     struct lb_list files; /* in the order of their rows, not decoded yet */
     int32_t in_flight;
-    int32_t allowed;
     bool last;  /* no more links will come */
     bool ended; /* closed, failed, or all local */
     bool closed;
@@ -206,6 +206,9 @@ void lb_cloud_granted(struct lb_budget_wait *wait, struct lb_io *io);
 void lb_cloud_grant_return(struct lb_cloud *cloud, struct lb_io *io);
 /* Gives back what the budget was charged for so many rows of it. Any thread. */
 void lb_cloud_uncharge(struct lb_cloud_file *file, int64_t rows_left, int64_t rows);
+/* The file that the reader waits for needs no part of the budget, unless another one has
+ * none already: its charge, to be given back, or 0. I/O thread. */
+int64_t lb_cloud_waive(struct lb_cloud_file *file);
 /* Nothing of it is in the pipeline any more. Any thread; more than once is harmless. */
 void lb_cloud_file_left(struct lb_cloud_file *file);
 

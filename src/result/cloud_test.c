@@ -180,17 +180,6 @@ static void test_links_of_another_schema(void **state) {
 
 /* Waiting. */
 
-static void until_waiting(struct cloud_rig *c) {
-  cloud_until_requests(c, 1);
-  bool bytes;
-  uint64_t wait;
-  int64_t from_ms = lb_os_boottime_ms();
-  while (!lb_cloud_wanted(c->cloud, &bytes, &wait)) {
-    if (http_server_gives_up((int)(lb_os_boottime_ms() - from_ms))) fail_msg("no wait");
-  }
-  assert_true(bytes);
-}
-
 static void start_waiting(struct cloud_rig *c, enum http_step_kind kind) {
   cloud_rig_init(c, true);
   cloud_make_files(c, 1);
@@ -199,7 +188,7 @@ static void start_waiting(struct cloud_rig *c, enum http_step_kind kind) {
   http_server_script(c->io.server, &step, 1);
   cloud_add(c, 0, 1, CLOUD_LIFE_MS);
   cloud_reader_start(c, INT64_MAX);
-  until_waiting(c);
+  cloud_until_waiting(c);
 }
 
 static void test_a_poke_ends_the_wait(void **state) {
@@ -246,7 +235,7 @@ static void test_a_deadline_ends_the_wait(void **state) {
   assert_null(array.release);
   /* It is no end: the rows come to whoever asks again. */
   cloud_reader_start(&c, INT64_MAX);
-  until_waiting(&c);
+  cloud_until_waiting(&c);
   http_server_release(c.io.server);
   cloud_reader_join(&c);
   LB_TEST_OK(c.reader.status, &c.reader.err);

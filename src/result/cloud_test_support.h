@@ -405,6 +405,18 @@ static inline void cloud_until_requests(struct cloud_rig *c, int count) {
   }
 }
 
+/* The reader waits for bytes. */
+static inline void cloud_until_waiting(struct cloud_rig *c) {
+  cloud_until_requests(c, 1);
+  bool bytes;
+  uint64_t wait;
+  int64_t from_ms = lb_os_boottime_ms();
+  while (!lb_cloud_wanted(c->cloud, &bytes, &wait)) {
+    if (http_server_gives_up((int)(lb_os_boottime_ms() - from_ms))) fail_msg("no wait");
+  }
+  assert_true(bytes);
+}
+
 /* ... until so many files are in that state. */
 static inline void cloud_until_state(struct cloud_rig *c, enum lb_cloud_file_state state,
                                      int count) {

@@ -30,8 +30,8 @@
 
 /* The reader tells the heartbeat at most so often that it is there. */
 #define READER_NEWS_MS 1000
-/* Links are asked for when there are no more than these of which nothing was asked
- * yet. */
+/* Links are asked for when so many are left, beside those of downloads that may begin at
+ * once, of which nothing was asked yet. */
 #define LINKS_AT_HAND 2
 /* A page without rows that others follow is legal; a server that goes on like this is
  * broken. */
@@ -303,11 +303,15 @@ static enum lb_status start_fetch(struct lb_result *res, struct lb_error *err) {
   return LB_OK;
 }
 
+static bool wants_links(struct lb_cloud *cloud) {
+  return lb_cloud_queued(cloud) < LINKS_AT_HAND + lb_cloud_parallel(cloud);
+}
+
 /* Step 2. What cannot be fetched ahead now is fetched when the reader waits for it, so a
  * failure here is no failure. */
 static void fetch_ahead(struct lb_result *res) {
   if (!res->options.prefetch || !res->server_has_more || res->ahead) return;
-  if (res->cloud && lb_cloud_queued(res->cloud) > LINKS_AT_HAND) return;
+  if (res->cloud && !wants_links(res->cloud)) return;
   struct lb_budget *budget = lb_io_budget(io_of(res));
   int64_t cost = LB_MAX(res->page_bytes, 1);
   if (!lb_budget_take(budget, cost)) return;
