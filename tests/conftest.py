@@ -19,12 +19,13 @@ for folder in (HERE.parent, HERE):
         sys.path.insert(0, str(folder))
 
 
-def pytest_collection_modifyitems(items: list) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list) -> None:
     """A call that never returns ends the run with the stacks of all threads: a driver that
-    hangs inside C cannot be interrupted from Python."""
+    hangs inside C cannot be interrupted from Python, so not by a signal."""
+    seconds = config.getoption("--timeout") or 60
     for item in items:
         if item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(60, method="thread"))
+            item.add_marker(pytest.mark.timeout(seconds, method="thread"))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

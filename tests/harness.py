@@ -249,7 +249,7 @@ def statistics(read: Read) -> dict[str, Any]:
 # --- waiting and time ------------------------------------------------------------------------
 
 
-def until(what: str, check: Callable[[], Any], seconds: float = 5) -> Any:
+def until(what: str, check: Callable[[], Any], seconds: float = 20) -> Any:
     """Asks again and again until the answer is true; returns it."""
     deadline = time.monotonic() + seconds
     while True:

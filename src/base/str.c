@@ -37,6 +37,15 @@ bool lb_str_equal_nocase(struct lb_str a, struct lb_str b) {
   return a.len == b.len && same_nocase(a.data, b.data, a.len);
 }
 
+int lb_str_compare_nocase(struct lb_str a, struct lb_str b) {
+  for (size_t i = 0; i < a.len && i < b.len; i++) {
+    unsigned char left = (unsigned char)lower(a.data[i]);
+    unsigned char right = (unsigned char)lower(b.data[i]);
+    if (left != right) return left < right ? -1 : 1;
+  }
+  return a.len == b.len ? 0 : a.len < b.len ? -1 : 1;
+}
+
 bool lb_str_starts_with(struct lb_str s, struct lb_str prefix) {
   return s.len >= prefix.len && same(s.data, prefix.data, prefix.len);
 }

@@ -19,6 +19,8 @@ static inline struct lb_str lb_str_from(const char *text) {
 }
 bool lb_str_equal(struct lb_str a, struct lb_str b);
 bool lb_str_equal_nocase(struct lb_str a, struct lb_str b); /* ASCII only */
+/* As strcmp, ASCII letters without their case. */
+int lb_str_compare_nocase(struct lb_str a, struct lb_str b);
 bool lb_str_starts_with(struct lb_str s, struct lb_str prefix);
 bool lb_str_starts_with_nocase(struct lb_str s, struct lb_str prefix);
 /* Position of needle in s, or SIZE_MAX. */

@@ -21,6 +21,10 @@ static void test_compare(void **state) {
   assert_true(lb_str_starts_with(LB_STR("abc"), LB_STR("")));
   assert_false(lb_str_starts_with(LB_STR("a"), LB_STR("ab")));
   assert_false(lb_str_starts_with(LB_STR("Abc"), LB_STR("ab")));
+  assert_int_equal(lb_str_compare_nocase(LB_STR("Ab"), LB_STR("aB")), 0);
+  assert_int_equal(lb_str_compare_nocase(LB_STR("ab"), LB_STR("ABC")), -1);
+  assert_int_equal(lb_str_compare_nocase(LB_STR("b"), LB_STR("ABC")), 1);
+  assert_int_equal(lb_str_compare_nocase(LB_STR("\xC4"), LB_STR("z")), 1);
   assert_true(lb_str_starts_with_nocase(LB_STR("ABc"), LB_STR("ab")));
   assert_false(lb_str_starts_with_nocase(LB_STR("A"), LB_STR("ab")));
 }

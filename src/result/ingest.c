@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*  1. create: CREATE TABLE. replace: DROP TABLE IF EXISTS, then CREATE TABLE.
+/*  1. create: CREATE TABLE. replace: DROP TABLE IF EXISTS, then CREATE TABLE; whatever
+ *     is known to keep CREATE TABLE from working is found before the table is dropped.
  *     create_append: CREATE TABLE IF NOT EXISTS. append: nothing; without rows the table
  *     is asked for, since no INSERT would miss it.
  *  2. Types of columns are those that parameters of the same Arrow type have; a column
@@ -33,6 +34,7 @@ struct ingest {
   enum lb_param_dialect dialect;
   struct lb_buf target;  /* the table's name, quoted */
   struct lb_buf columns; /* (`a`, `b`) */
+  struct lb_buf create;  /* CREATE TABLE; empty for append */
   struct lb_buf sql;
   size_t shown_bytes;    /* of sql, in errors; 0: all */
   struct lb_arena arena; /* values of the batch */
@@ -132,12 +134,40 @@ static enum lb_status drop_table(struct ingest *in, struct lb_error *err) {
   return execute(in, NULL, 0, err);
 }
 
-static enum lb_status create_table(struct ingest *in, struct lb_error *err) {
+static int by_name(const void *a, const void *b) {
+  const struct ArrowSchema *left = *(struct ArrowSchema *const *)a;
+  const struct ArrowSchema *right = *(struct ArrowSchema *const *)b;
+  return lb_str_compare_nocase(lb_str_from(left->name), lb_str_from(right->name));
+}
+
+/* Servers take no two columns whose names differ in case alone, or not at all. */
+static enum lb_status check_twins(const struct ArrowSchema *schema,
+                                  struct lb_error *err) {
+  size_t count = (size_t)schema->n_children;
+  struct ArrowSchema **sorted = lb_alloc_array(LB_MEM_MISC, count, sizeof *sorted);
+  if (!sorted) return lb_error_oom(err, "the names of the columns");
+  memcpy(sorted, schema->children, count * sizeof *sorted);
+  qsort(sorted, count, sizeof *sorted, by_name);
+  enum lb_status status = LB_OK;
+  for (size_t i = 1; i < count && status == LB_OK; i++) {
+    if (by_name(&sorted[i - 1], &sorted[i]) != 0) continue;
+    status = lb_error_set(err, LB_INVALID_ARGUMENT,
+                          "columns '%s' and '%s' of the data to ingest have the same "
+                          "name to the server; rename one",
+                          sorted[i - 1]->name, sorted[i]->name);
+  }
+  lb_free(sorted);
+  return status;
+}
+
+static enum lb_status write_create(struct ingest *in, struct lb_error *err) {
   const struct ArrowSchema *schema = lb_binding_schema(in->rows.binding);
-  lb_buf_clear(&in->sql);
-  lb_buf_append_text(&in->sql, in->mode == CREATE_APPEND ? "CREATE TABLE IF NOT EXISTS "
-                                                         : "CREATE TABLE ");
-  lb_buf_append_str(&in->sql, text_of(&in->target));
+  if (in->mode == APPEND) return LB_OK;
+  if (in->mode == REPLACE) LB_TRY(check_twins(schema, err));
+  lb_buf_append_text(&in->create, in->mode == CREATE_APPEND
+                                      ? "CREATE TABLE IF NOT EXISTS "
+                                      : "CREATE TABLE ");
+  lb_buf_append_str(&in->create, text_of(&in->target));
   for (int32_t i = 0; i < in->rows.column_count; i++) {
     const struct lb_param_column *column = &in->rows.columns[i];
     struct lb_param_type type = column->type;
@@ -150,13 +180,13 @@ static enum lb_status create_table(struct ingest *in, struct lb_error *err) {
     if (type.kind == LB_PARAM_VOID) type.kind = LB_PARAM_STRING;
     char name[LB_PARAM_TYPE_BYTES];
     lb_param_type_text(type, in->dialect, name);
-    lb_buf_append_text(&in->sql, i == 0 ? " (" : ", ");
-    lb_sql_append_name(&in->sql, lb_str_from(schema->children[i]->name));
-    lb_buf_append_u8(&in->sql, ' ');
-    lb_buf_append_text(&in->sql, name);
+    lb_buf_append_text(&in->create, i == 0 ? " (" : ", ");
+    lb_sql_append_name(&in->create, lb_str_from(schema->children[i]->name));
+    lb_buf_append_u8(&in->create, ' ');
+    lb_buf_append_text(&in->create, name);
   }
-  lb_buf_append_u8(&in->sql, ')');
-  return execute(in, NULL, 0, err);
+  lb_buf_append_u8(&in->create, ')');
+  return lb_buf_check(&in->create, "the statement that makes the table", err);
 }
 
 static enum lb_status check_table(struct ingest *in, struct lb_error *err) {
@@ -171,7 +201,9 @@ static enum lb_status check_table(struct ingest *in, struct lb_error *err) {
 static enum lb_status prepare_table(struct ingest *in, struct lb_error *err) {
   if (in->mode == APPEND) return LB_OK;
   if (in->mode == REPLACE) LB_TRY(drop_table(in, err));
-  return create_table(in, err);
+  lb_buf_clear(&in->sql);
+  lb_buf_append_str(&in->sql, text_of(&in->create));
+  return execute(in, NULL, 0, err);
 }
 
 /* Rows. */
@@ -221,7 +253,15 @@ static enum lb_status judge(const struct ingest *in, enum lb_status status,
       break;
     }
   }
-  if (in->inserted > 0) {
+  int32_t perhaps = 0;
+  if (lb_series_may_have_run(in->series, status)) {
+    perhaps = in->param_count / in->rows.column_count;
+  }
+  if (perhaps > 0) {
+    lb_error_append(err,
+                    " (%lld rows have been inserted before, and %d more may have been)",
+                    (long long)in->inserted, (int)perhaps);
+  } else if (in->inserted > 0) {
     lb_error_append(err, " (%lld rows have been inserted before)",
                     (long long)in->inserted);
   }
@@ -275,6 +315,7 @@ static enum lb_status begin(struct ingest *in, struct lb_options *opts,
   LB_TRY(lb_bound_rows_open(&in->rows, binding, "column", err));
   LB_TRY(read_target(in, opts, err));
   LB_TRY(read_columns(in, err));
+  LB_TRY(write_create(in, err));
   int32_t columns = in->rows.column_count;
   int64_t cells = LB_MIN((int64_t)columns * BATCH_ROWS, BATCH_CELLS);
   in->param_cap = (int32_t)LB_MAX(cells, (int64_t)columns);
@@ -300,6 +341,7 @@ enum lb_status lb_ingest_run(struct lb_series *series, struct lb_session *sess,
   in.rows.ctx = series;
   lb_buf_init(&in.target, LB_MEM_MISC, MAX_SQL_BYTES);
   lb_buf_init(&in.columns, LB_MEM_MISC, MAX_SQL_BYTES);
+  lb_buf_init(&in.create, LB_MEM_MISC, MAX_SQL_BYTES);
   lb_buf_init(&in.sql, LB_MEM_MISC, MAX_SQL_BYTES);
   lb_arena_init(&in.arena, LB_MEM_MISC, MAX_BATCH_BYTES);
   enum lb_status status = begin(&in, opts, binding, err);
@@ -312,6 +354,7 @@ enum lb_status lb_ingest_run(struct lb_series *series, struct lb_session *sess,
   lb_free(in.params);
   lb_arena_reset(&in.arena);
   lb_buf_reset(&in.sql);
+  lb_buf_reset(&in.create);
   lb_buf_reset(&in.columns);
   lb_buf_reset(&in.target);
   lb_bound_rows_reset(&in.rows);

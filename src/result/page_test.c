@@ -25,16 +25,20 @@ static enum lb_status read_data(struct lb_str body, const char *what,
 
 static const struct lb_backend backend = {.name = "fake", .read_data = read_data};
 
-static enum lb_status load(int64_t *rows, struct lb_error *err) {
+static enum lb_status load_at(int64_t first_row, int64_t *rows, struct lb_error *err) {
   struct lb_page page;
   struct lb_buf body;
   lb_buf_init(&body, LB_MEM_IO, 100);
   lb_page_init(&page);
   enum lb_status status =
-      lb_page_load(&page, &backend, "FetchResults", &body, 0, LIMIT, true, err);
+      lb_page_load(&page, &backend, "FetchResults", &body, first_row, LIMIT, true, err);
   *rows = page.rows;
   lb_page_reset(&page);
   return status;
+}
+
+static enum lb_status load(int64_t *rows, struct lb_error *err) {
+  return load_at(0, rows, err);
 }
 
 static enum lb_status load_batches(int64_t *rows, struct lb_error *err, int32_t count,
@@ -76,5 +80,32 @@ static void test_columns_beyond_the_limit(void **state) {
   LB_TEST_FAILS(LB_INVALID_DATA, load(&rows, &err), &err);
 }
 
-LB_TEST_MAIN(LB_TEST(test_batches_beyond_the_limit),
+/* A page at such a row, with so many rows, where row 50 is next. */
+static enum lb_status load_offset(int64_t offset, int32_t count, struct lb_error *err) {
+  int64_t rows = 0;
+  batches[0] = (struct lb_t_spark_arrow_batch){.row_count = LB_T_I64(5)};
+  row_set = (struct lb_t_row_set){
+      .start_row_offset = LB_T_I64(offset),
+      .arrow_batches = {.set = true, .count = count, .items = batches}};
+  return load_at(50, &rows, err);
+}
+
+/* An empty page may be the end; one that stands behind rows that never came is none. */
+static void test_pages_that_are_not_next(void **state) {
+  (void)state;
+  struct lb_error err = LB_ERROR_INIT;
+  LB_TEST_OK(load_offset(50, 1, &err), &err);
+  LB_TEST_OK(load_offset(50, 0, &err), &err);
+  LB_TEST_OK(load_offset(0, 0, &err), &err);
+  LB_TEST_FAILS(LB_INVALID_DATA, load_offset(0, 1, &err), &err);
+  LB_TEST_CONTAINS(err.message, "repeated");
+  for (int32_t count = 0; count < 2; count++) {
+    LB_TEST_FAILS(LB_INVALID_DATA, load_offset(60, count, &err), &err);
+    LB_TEST_CONTAINS(err.message, "starts at row 60 came where row 50 was next");
+    LB_TEST_CONTAINS(err.message, "lost");
+  }
+}
+
+LB_TEST_MAIN(LB_TEST(test_pages_that_are_not_next),
+             LB_TEST(test_batches_beyond_the_limit),
              LB_TEST(test_columns_beyond_the_limit))

@@ -98,6 +98,7 @@ struct lb_result {
   struct lb_io_task reader_task;
 
   struct lb_parked parked; /* I/O thread */
+  bool left_session;       /* I/O thread, then whoever releases: is no user of it */
 };
 
 static struct lb_io *io_of(const struct lb_result *res) { return res->op->sess->io; }
@@ -140,7 +141,7 @@ void lb_result_release(struct lb_result *res) {
   lb_result_release(atomic_load(&res->again));
   lb_call_slot_destroy(&res->slot);
   lb_mutex_destroy(&res->reader.mu);
-  lb_session_release(res->op->sess);
+  if (!res->left_session) lb_session_release(res->op->sess);
   lb_op_release(res->op);
   lb_free(res);
 }
@@ -169,6 +170,9 @@ static void end_on_io(struct lb_io_task *task, struct lb_io *io) {
   lb_parked_stop(&res->parked, io, reason);
   lb_parked_reset(&res->parked, io);
   lb_op_send_close(res->op, io);
+  /* Now: a worker may hold the result for longer than the I/O thread runs. */
+  res->left_session = true;
+  lb_session_release(res->op->sess);
   lb_result_release(res);
 }
 
@@ -266,6 +270,7 @@ static enum lb_status fail(struct lb_result *res, enum lb_status status,
       .contact_ms = atomic_load(&res->op->contact_ms),
       .idle_ms = res->pause_ms,
   };
+  if (res->options.hides_echo) lb_verdict_hide_echo(err);
   lb_verdict_explain(res->stats, res->op->query_id, &res->options.heartbeat, &facts, err);
   lb_error_set_query_id(err, res->op->query_id);
   lb_error_copy(&res->failure, err);

@@ -17,6 +17,7 @@ struct lb_result_options {
   int64_t max_bytes;
   int64_t batch_target_rows; /* smaller arrays that are at hand are merged; 0: none */
   bool prefetch;
+  bool hides_echo; /* of the statement and its plan: values were bound */
   struct lb_cloud_options cloud;
   int64_t limit_s; /* databricks.query_timeout_seconds; 0: none */
 };

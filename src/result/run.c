@@ -34,6 +34,23 @@ static enum lb_status create_call(const struct lb_run *run, struct lb_execute_ca
   return status;
 }
 
+/* As parameters, or as literals in the text. */
+static bool has_values(const struct lb_run *run) {
+  struct lb_str shown = run->shown_sql;
+  return run->param_count > 0 ||
+         (shown.data && (shown.data != run->sql.data || shown.len != run->sql.len));
+}
+
+/* Bound values may be secrets, and a server's words are for logs. */
+static void hide_values(const struct lb_run *run, struct lb_error *err) {
+  if (!has_values(run)) return;
+  lb_verdict_hide_echo(err);
+  if (run->shown_sql.data) lb_verdict_hide_texts(run->sql, run->shown_sql, err);
+  for (int32_t i = 0; i < run->param_count; i++) {
+    lb_verdict_hide_value(run->params[i].value, err);
+  }
+}
+
 static enum lb_status call_server(const struct lb_run *run, struct lb_execute_call **out,
                                   struct lb_error *err) {
   struct lb_execute_call *call;
@@ -45,9 +62,7 @@ static enum lb_status call_server(const struct lb_run *run, struct lb_execute_ca
     run->running(run->ctx, NULL, status == LB_OK ? 1 : progress);
   }
   if (status != LB_OK) {
-    bool literals = run->shown_sql.data && run->shown_sql.data != run->sql.data &&
-                    run->param_count == 0;
-    if (literals) lb_verdict_hide_echo(err);
+    hide_values(run, err);
     lb_verdict_name_statement(run->shown_sql.data ? run->shown_sql : run->sql, err);
     lb_call_release(&call->base);
     return status;
@@ -116,6 +131,7 @@ enum lb_status lb_run(const struct lb_run *asked, struct lb_ran *out,
   /* What the driver reads itself is small. */
   if (!run->wanted || run->own) options.cloud.enabled = false;
   if (run->own) options.batch_target_rows = 0;
+  options.hides_echo = has_values(run);
   LB_TRY(lb_hb_stats_create(run->parent_stats, &made.stats, err));
   struct lb_execute_call *call = NULL;
   enum lb_status status = call_server(run, &call, err);
@@ -129,6 +145,7 @@ enum lb_status lb_run(const struct lb_run *asked, struct lb_ran *out,
   const char *query_id = status == LB_OK ? lb_result_query_id(made.res) : err->query_id;
   lb_str_copy(made.query_id, sizeof made.query_id, lb_str_from(query_id));
   if (status != LB_OK) {
+    hide_values(run, err);
     lb_hb_stats_release(made.stats);
     made.stats = NULL;
   } else if (!run->wanted) {

@@ -20,6 +20,7 @@ struct lb_series {
   struct lb_result *first;       /* for its schema; NULL: empty */
   struct lb_result *res;         /* at hand */
   bool ended;
+  bool sent;               /* the last execution, which did not come to its end */
   struct lb_error failure; /* status LB_OK: none */
 
   struct {
@@ -153,7 +154,9 @@ static enum lb_status run(struct lb_series *series, struct lb_str sql,
                           struct lb_str shown, const struct lb_param *params,
                           int32_t param_count, bool wanted, struct lb_ran *out,
                           struct lb_error *err) {
+  series->sent = false;
   LB_TRY(lb_series_check(series, err));
+  series->sent = true;
   const struct lb_run run = {
       .sess = series->sess,
       .opts = series->opts,
@@ -183,7 +186,22 @@ static enum lb_status run(struct lb_series *series, struct lb_str sql,
   /* A close or cancel may have come before the result could be seen. */
   status = lb_series_check(series, err);
   if (status != LB_OK) drop_result(&out->res);
+  if (status == LB_OK) series->sent = false;
   return status;
+}
+
+bool lb_series_may_have_run(const struct lb_series *series, enum lb_status status) {
+  switch (status) {
+    case LB_CANCELLED:
+    case LB_TIMEOUT:
+    case LB_UNKNOWN_OUTCOME:
+    case LB_INVALID_STATE: /* it was executed again */
+    case LB_PROTOCOL:
+    case LB_OUT_OF_MEMORY:
+      return series->sent;
+    default:
+      return false;
+  }
 }
 
 enum lb_status lb_series_execute(struct lb_series *series, struct lb_str sql,
@@ -218,12 +236,25 @@ static enum lb_status run_row(struct lb_series *series, bool wanted, struct lb_r
 
 static enum lb_status run_next(struct lb_series *series, bool wanted, bool *found,
                                struct lb_ran *out, struct lb_error *err) {
+  series->sent = false;
   LB_TRY(lb_bound_rows_next(&series->rows, found, err));
   if (!*found) return LB_OK;
   drop_result(&series->res);
   LB_TRY(run_row(series, wanted, out, err));
   series->res = out->res;
   return LB_OK;
+}
+
+/* For whoever goes on behind the last row that is there. */
+static void tell_done(const struct lb_series *series, enum lb_status status, int64_t done,
+                      struct lb_error *err) {
+  bool perhaps = lb_series_may_have_run(series, status);
+  if (done > 0) {
+    lb_error_append(err, " (the statement has been executed for %lld rows before%s)",
+                    (long long)done, perhaps ? ", and may have been for this one" : "");
+  } else if (perhaps) {
+    lb_error_append(err, " (the statement may have been executed for this row)");
+  }
 }
 
 /* Every row now; the last one's result is kept when one is wanted. */
@@ -234,11 +265,10 @@ static enum lb_status run_all(struct lb_series *series, bool wanted,
     bool found = false;
     struct lb_ran ran;
     enum lb_status status = run_next(series, wanted, &found, &ran, err);
-    if (status != LB_OK && done > 0) {
-      lb_error_append(err, " (the statement has been executed for %lld rows before)",
-                      (long long)done);
+    if (status != LB_OK) {
+      tell_done(series, status, done, err);
+      return status;
     }
-    if (status != LB_OK) return status;
     if (!found) break;
     done++;
     if (sum < 0 || ran.rows_affected < 0) {

@@ -40,6 +40,9 @@ enum lb_status lb_series_execute(struct lb_series *series, struct lb_str sql,
                                  int32_t param_count, int64_t *rows_affected,
                                  struct lb_error *err) LB_MUST_USE;
 
+/* After a failure: the statement was sent, so the server may have run it. */
+bool lb_series_may_have_run(const struct lb_series *series, enum lb_status status);
+
 /* LB_CANCELLED, or LB_INVALID_STATE, when somebody has ended the series. ctx: the series;
  * for lb_bound_rows. */
 enum lb_status lb_series_check(void *ctx, struct lb_error *err) LB_MUST_USE;

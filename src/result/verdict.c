@@ -125,6 +125,67 @@ void lb_verdict_hide_echo(struct lb_error *err) {
   err->message[(size_t)(text.data - err->message) + text.len] = '\0';
 }
 
+/* How much of the value is at text: all of it and a quote, or as much as a message has
+ * that was cut. 0: none. */
+static size_t value_at(const char *text, struct lb_str value, bool cut) {
+  size_t left = strlen(text);
+  size_t len = LB_MIN(left, value.len);
+  if (len == 0 || memcmp(text, value.data, len) != 0) return 0;
+  if (left > value.len) return strchr("'\"", text[len]) ? len : 0;
+  return cut ? len : 0;
+}
+
+void lb_verdict_hide_value(struct lb_str value, struct lb_error *err) {
+  static const char dots[] = "...";
+  if (!err || err->status == LB_OK || value.len == 0) return;
+  const size_t cap = sizeof err->message;
+  /* A sequence that was cut in two was left out. */
+  bool cut = strlen(err->message) + 4 >= cap;
+  char *at = err->message;
+  while ((at = strpbrk(at, "'\"")) != NULL) {
+    at++;
+    size_t len = value_at(at, value, cut);
+    if (len == 0) continue;
+    size_t room = (size_t)(err->message + cap - at) - 1;
+    size_t shown = LB_MIN(sizeof dots - 1, room);
+    size_t rest = LB_MIN(strlen(at + len), room - shown);
+    memmove(at + shown, at + len, rest);
+    memcpy(at, dots, shown);
+    at += shown;
+    at[rest] = '\0';
+  }
+}
+
+/* What stands between the quotes, as it is and as it is meant: a quote or a backslash
+ * stands behind a backslash or a quote. */
+static void hide_text(struct lb_str text, struct lb_error *err) {
+  char meant[sizeof err->message];
+  size_t len = 0;
+  if (text.len > 0 && (text.data[0] == 'r' || text.data[0] == 'R')) {
+    text = (struct lb_str){text.data + 1, text.len - 1};
+  }
+  if (text.len < 3) return;
+  char quote = text.data[0];
+  text = (struct lb_str){text.data + 1, text.len - 2};
+  lb_verdict_hide_value(text, err);
+  for (size_t i = 0; i < text.len && len < sizeof meant; i++) {
+    bool escapes = text.data[i] == '\\' || text.data[i] == quote;
+    if (escapes && i + 1 < text.len) i++;
+    meant[len++] = text.data[i];
+  }
+  lb_verdict_hide_value((struct lb_str){meant, len}, err);
+}
+
+void lb_verdict_hide_texts(struct lb_str sql, struct lb_str shown_sql,
+                           struct lb_error *err) {
+  if (!err || err->status == LB_OK) return;
+  struct lb_str text;
+  for (size_t at = 0; (text = lb_sql_next_text(sql, at)).data;
+       at = (size_t)(text.data - sql.data) + text.len) {
+    if (lb_str_find(shown_sql, text) == SIZE_MAX) hide_text(text, err);
+  }
+}
+
 void lb_verdict_name_statement(struct lb_str sql, struct lb_error *err) {
   if (!err || err->status == LB_OK || sql.len == 0) return;
   char whole[READ_SQL_BYTES], shown[SHOWN_SQL_BYTES];

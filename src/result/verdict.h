@@ -20,9 +20,14 @@ void lb_verdict_explain(const struct lb_hb_stats *stats, const char *query_id,
                         const struct lb_hb_options *options,
                         const struct lb_verdict_facts *facts, struct lb_error *err);
 
-/* Cuts off what a server repeats of the statement: values that stand in it as literals
- * may be secrets. Before lb_verdict_name_statement. */
+/* Bound values may be secrets. Both before lb_verdict_name_statement.
+ * Cuts off what a server repeats of the statement, in which values stand as literals. */
 void lb_verdict_hide_echo(struct lb_error *err);
+/* Puts "..." for the value where a server's words have it in quotes. */
+void lb_verdict_hide_value(struct lb_str value, struct lb_error *err);
+/* The same for every quoted text of sql that shown_sql has not. */
+void lb_verdict_hide_texts(struct lb_str sql, struct lb_str shown_sql,
+                           struct lb_error *err);
 /* Appends the query id, if the error has one, and the beginning of the statement, on one
  * line and without what stands in quotes, to the error of an execution. */
 void lb_verdict_name_statement(struct lb_str sql, struct lb_error *err);

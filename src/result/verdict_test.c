@@ -147,7 +147,57 @@ static void test_an_echo_of_the_statement_is_cut(void **state) {
   assert_string_equal(err.message, "two\nlines");
 }
 
-LB_TEST_MAIN(LB_TEST(test_an_error_names_its_statement),
+static void test_bound_values_are_hidden(void **state) {
+  (void)state;
+  static const struct {
+    const char *value, *says, *wanted;
+  } rows[] = {
+      {"hunter2", "near ''hunter2''", "near ''...''"},
+      {"hunter2", "'hunter2' and \"hunter2\", hunter2", "'...' and \"...\", hunter2"},
+      {"x", "the value 'x' of 'xy'", "the value '...' of 'xy'"},
+      {"it's", "the value 'it's' is", "the value '...' is"},
+      {"", "the value '' is", "the value '' is"},
+      {"hunter2", "'hunter", "'hunter"},
+  };
+  struct lb_error err = LB_ERROR_INIT;
+  for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++) {
+    (void)lb_error_set(&err, LB_SERVER, "%s", rows[i].says);
+    lb_verdict_hide_value(lb_str_from(rows[i].value), &err);
+    assert_string_equal(err.message, rows[i].wanted);
+  }
+  /* At the end of what a message holds: cut, and grown. */
+  char text[sizeof err.message];
+  for (size_t room = 1; room < 16; room++) {
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = '\0';
+    memcpy(text + sizeof text - 1 - room, "'secret of mine'", room);
+    (void)lb_error_set(&err, LB_SERVER, "%s", text);
+    lb_verdict_hide_value(LB_STR("secret of mine"), &err);
+    assert_null(strstr(err.message, "'s"));
+    text[2] = text[0] = '\'';
+    text[1] = '1';
+    (void)lb_error_set(&err, LB_SERVER, "%s", text);
+    lb_verdict_hide_value(LB_STR("1"), &err);
+    assert_memory_equal(err.message, "'...'x", 6);
+  }
+  lb_verdict_hide_value(LB_STR("x"), NULL);
+}
+
+static void test_literals_are_hidden(void **state) {
+  (void)state;
+  struct lb_error err = LB_ERROR_INIT;
+  (void)lb_error_set(&err, LB_SERVER, "near 'a\\'b' or 'a'b' or 'own', '5' 'raw'");
+  lb_verdict_hide_texts(LB_STR("SELECT 'a\\'b', 'own', DATE '5', r'raw', ''"),
+                        LB_STR("SELECT ?, 'own', ?, ?"), &err);
+  assert_string_equal(err.message, "near '...' or '...' or 'own', '...' '...'");
+  lb_error_reset(&err);
+  lb_verdict_hide_texts(LB_STR("SELECT 'a'"), LB_STR("SELECT ?"), &err);
+  lb_verdict_hide_texts(LB_STR("SELECT 'a'"), LB_STR("SELECT ?"), NULL);
+  assert_string_equal(err.message, "");
+}
+
+LB_TEST_MAIN(LB_TEST(test_bound_values_are_hidden), LB_TEST(test_literals_are_hidden),
+             LB_TEST(test_an_error_names_its_statement),
              LB_TEST(test_an_echo_of_the_statement_is_cut),
              LB_TEST(test_no_quoted_value_is_shown),
              LB_TEST(test_rule_4_4_names_what_is_known),

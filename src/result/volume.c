@@ -297,8 +297,22 @@ static void append_header(struct lb_buf *out, struct lb_str name, struct lb_str 
   lb_buf_append_u8(out, 0);
 }
 
-/* One text of JSON at *at, escapes of one character understood: what stands in names and
- * values of headers. */
+/* The ASCII character of \u0000, at the u. 0: there is none. */
+static char json_unicode(struct lb_str json, size_t at) {
+  unsigned code = 0;
+  if (json.len - at < 5) return 0;
+  for (size_t i = at + 1; i < at + 5; i++) {
+    const char *digits = "0123456789abcdefABCDEF";
+    const char *digit = json.data[i] ? strchr(digits, json.data[i]) : NULL;
+    if (!digit) return 0;
+    unsigned value = (unsigned)(digit - digits);
+    code = code * 16 + (value < 16 ? value : value - 6);
+  }
+  return code >= ' ' && code < 0x7f ? (char)code : 0;
+}
+
+/* One text of JSON at *at with the escapes that stand in names and values of headers;
+ * some writers put \u003d for an equals sign. */
 static bool json_text(struct lb_str json, size_t *at, struct lb_buf *out) {
   lb_buf_clear(out);
   if (*at >= json.len || json.data[*at] != '"') return false;
@@ -306,12 +320,18 @@ static bool json_text(struct lb_str json, size_t *at, struct lb_buf *out) {
     char c = json.data[i];
     if (c == '"') {
       *at = i + 1;
-      return out->status == LB_OK;
+      return true;
     }
     if (c == '\\') {
       i++;
-      if (i >= json.len || !strchr("\"\\/", json.data[i])) return false;
-      c = json.data[i];
+      c = i < json.len ? json.data[i] : 0;
+      if (c == 'u') {
+        c = json_unicode(json, i);
+        i += 4;
+      } else if (c && !strchr("\"\\/", c)) {
+        return false;
+      }
+      if (!c) return false;
     }
     lb_buf_append_u8(out, (uint8_t)c);
   }
@@ -331,7 +351,8 @@ static bool json_char(struct lb_str json, size_t *at, char c) {
 }
 
 /* {"name": "value", ...} */
-static bool read_json(struct lb_str json, struct lb_buf *out) {
+static enum lb_status read_json(struct lb_str json, struct lb_buf *out,
+                                struct lb_error *err) {
   struct lb_buf name, value;
   size_t at = 0;
   lb_buf_init(&name, LB_MEM_MISC, 4096);
@@ -341,26 +362,30 @@ static bool read_json(struct lb_str json, struct lb_buf *out) {
   while (ok && !empty) {
     ok = json_text(json, &at, &name) && json_char(json, &at, ':') &&
          json_text(json, &at, &value);
-    if (!ok) break;
+    if (!ok || name.status != LB_OK || value.status != LB_OK) break;
     append_header(out, (struct lb_str){(const char *)name.data, name.len},
                   (struct lb_str){(const char *)value.data, value.len});
     if (json_char(json, &at, '}')) break;
     ok = json_char(json, &at, ',');
   }
+  enum lb_status status = lb_buf_check(&name, "a header's name", err);
+  if (status == LB_OK) status = lb_buf_check(&value, "a header's value", err);
   lb_buf_reset(&name);
   lb_buf_reset(&value);
+  if (status != LB_OK) return status;
   skip_space(json, &at);
-  return ok && at == json.len;
+  return ok && at == json.len ? LB_OK : unreadable("its headers", err);
 }
 
 /* A map of texts, or a text of JSON. */
-static bool read_headers(const struct ArrowArrayView *column, struct lb_buf *out) {
-  if (ArrowArrayViewIsNull(column, 0)) return true;
+static enum lb_status read_headers(const struct ArrowArrayView *column,
+                                   struct lb_buf *out, struct lb_error *err) {
+  if (ArrowArrayViewIsNull(column, 0)) return LB_OK;
   if (column->storage_type == NANOARROW_TYPE_STRING) {
     struct lb_str json = lb_str_trim(text_at(column, 0));
-    return json.len == 0 || read_json(json, out);
+    return json.len == 0 ? LB_OK : read_json(json, out, err);
   }
-  if (column->storage_type != NANOARROW_TYPE_MAP) return false;
+  if (column->storage_type != NANOARROW_TYPE_MAP) return unreadable("its headers", err);
   const struct ArrowArrayView *entries = column->children[0];
   int64_t from = ArrowArrayViewListChildOffset(column, 0);
   int64_t to = ArrowArrayViewListChildOffset(column, 1);
@@ -368,7 +393,7 @@ static bool read_headers(const struct ArrowArrayView *column, struct lb_buf *out
     append_header(out, text_at(entries->children[0], i),
                   text_at(entries->children[1], i));
   }
-  return true;
+  return LB_OK;
 }
 
 static enum lb_status take_row(const struct ArrowSchema *schema,
@@ -385,9 +410,7 @@ static enum lb_status take_row(const struct ArrowSchema *schema,
   if (row->operation.len == 0 || row->url.len == 0) {
     return unreadable("values are missing", err);
   }
-  if (headers >= 0 && !read_headers(view->children[headers], &row->headers)) {
-    return unreadable("its headers", err);
-  }
+  if (headers >= 0) LB_TRY(read_headers(view->children[headers], &row->headers, err));
   return lb_buf_check(&row->headers, "the store's headers", err);
 }
 

@@ -47,9 +47,9 @@ static struct lb_str below(struct lb_str folder, struct lb_str path) {
   bool root = folder.len == 1;
   struct lb_str none = {NULL, 0};
   if (folder.len == 0 || folder.data[0] != '/') return none;
-  if (!lb_str_starts_with(path, folder) || path.len <= folder.len + 1) return none;
   size_t at = root ? 1 : folder.len + 1;
-  if (!root && path.data[folder.len] != '/') return none;
+  if (!lb_str_starts_with(path, folder) || path.len <= at) return none;
+  if (path.data[at - 1] != '/') return none;
   return (struct lb_str){path.data + at, path.len - at};
 }
 

@@ -70,6 +70,7 @@ static void files_in_allowed_folders(void **state) {
   expect_open(allowed, in(&folder, "/data/a.csv"), "a.csv");
   expect_open(allowed, in(&folder, "/data/deep/b"), "b");
   expect_open("/", in(&folder, "/data/a.csv"), "a.csv");
+  expect_open("/", "/a", "a"); /* names of one letter too */
   (void)snprintf(path, sizeof path, "%s", in(&folder, "/data/c"));
   expect_open(folder.root, path, "c");
   folder_reset(&folder);
@@ -89,6 +90,7 @@ static void files_elsewhere(void **state) {
   expect_refused(data, data, "in none of the folders");
   expect_refused("data", in(&folder, "/data/x"), "in none of the folders");
   expect_refused(data, in(&folder, "/data/none/x"), "cannot be opened");
+  expect_refused("/", "/none of this name/x", "cannot be opened");
   folder_reset(&folder);
 }
 

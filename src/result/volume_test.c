@@ -50,4 +50,91 @@ static void test_the_statement_names_the_file(void **state) {
   }
 }
 
-LB_TEST_MAIN(LB_TEST(test_the_statement_names_the_file))
+/* A row as servers give it, with these headers. */
+static void make_row(const char *headers, struct ArrowSchema *schema,
+                     struct ArrowArray *array) {
+  static const char *const names[] = {"operation", "presignedUrl", "headers",
+                                      "localFile"};
+  const char *values[] = {"PUT", "https://store/x", headers, "/d/a"};
+  ArrowSchemaInit(schema);
+  assert_int_equal(ArrowSchemaSetTypeStruct(schema, 4), NANOARROW_OK);
+  for (size_t i = 0; i < LB_ARRAY_LEN(names); i++) {
+    struct ArrowSchema *child = schema->children[i];
+    assert_int_equal(ArrowSchemaSetType(child, NANOARROW_TYPE_STRING), NANOARROW_OK);
+    assert_int_equal(ArrowSchemaSetName(child, names[i]), NANOARROW_OK);
+  }
+  assert_int_equal(ArrowArrayInitFromSchema(array, schema, NULL), NANOARROW_OK);
+  assert_int_equal(ArrowArrayStartAppending(array), NANOARROW_OK);
+  for (size_t i = 0; i < LB_ARRAY_LEN(values); i++) {
+    struct ArrowArray *child = array->children[i];
+    int done = values[i] ? ArrowArrayAppendString(child, ArrowCharView(values[i]))
+                         : ArrowArrayAppendNull(child, 1);
+    assert_int_equal(done, NANOARROW_OK);
+  }
+  assert_int_equal(ArrowArrayFinishElement(array), NANOARROW_OK);
+  assert_int_equal(ArrowArrayFinishBuildingDefault(array, NULL), NANOARROW_OK);
+}
+
+/* The lines that come of such headers, each ended by '|'; wanted NULL: an error. */
+static void expect_headers(const char *headers, const char *wanted) {
+  struct ArrowSchema schema;
+  struct ArrowArray array;
+  struct lb_volume_row row;
+  struct lb_error err = LB_ERROR_INIT;
+  make_row(headers, &schema, &array);
+  enum lb_status status = lb_volume_read_row(&schema, &array, &row, &err);
+  if (wanted) {
+    LB_TEST_OK(status, &err);
+    assert_int_equal(row.headers.len, strlen(wanted));
+    for (size_t i = 0; i < row.headers.len; i++) {
+      assert_int_equal(wanted[i] == '|' ? 0 : wanted[i], row.headers.data[i]);
+    }
+  } else {
+    LB_TEST_FAILS(LB_PROTOCOL, status, &err);
+    LB_TEST_CONTAINS(err.message, "its headers");
+  }
+  lb_buf_reset(&row.headers);
+  ArrowArrayRelease(&array);
+  ArrowSchemaRelease(&schema);
+}
+
+static void test_headers(void **state) {
+  (void)state;
+  expect_headers(NULL, "");
+  expect_headers(" ", "");
+  expect_headers("{}", "");
+  expect_headers("{\"a\": \"1\" , \"b/\\\"\\/\\\\\":\"\"} ", "a: 1|b/\"/\\: |");
+  expect_headers("{\"a\":\"x\\u003dy\\u003D\\u0026\"}", "a: x=y=&|");
+  static const char *const bad[] = {"x",
+                                    "{",
+                                    "{\"a\"}",
+                                    "{\"a\":1}",
+                                    "{\"a\":\"b\"",
+                                    "{\"a\":\"b\"}x",
+                                    "{\"a\":\"b\",}",
+                                    "{\"a\":\"\\",
+                                    "{\"a\":\"\\n\"}",
+                                    "{\"a\":\"\\u00",
+                                    "{\"a\":\"\\u000a\"}",
+                                    "{\"a\":\"\\u12g4\"}",
+                                    "{\"a\":\"\\u00fc\"}"};
+  for (size_t i = 0; i < LB_ARRAY_LEN(bad); i++) expect_headers(bad[i], NULL);
+}
+
+static void test_out_of_memory(void **state) {
+  (void)state;
+  struct ArrowSchema schema;
+  struct ArrowArray array;
+  make_row("{\"a\": \"1\", \"b\": \"2\"}", &schema, &array);
+  LB_TEST_TORTURE({
+    struct lb_volume_row row;
+    struct lb_error err = LB_ERROR_INIT;
+    LB_TEST_OOM_OR_OK(lb_volume_read_row(&schema, &array, &row, &err), &err);
+    lb_buf_reset(&row.headers);
+  });
+  ArrowArrayRelease(&array);
+  ArrowSchemaRelease(&schema);
+}
+
+LB_TEST_MAIN(LB_TEST(test_the_statement_names_the_file), LB_TEST(test_headers),
+             LB_TEST(test_out_of_memory))

@@ -56,7 +56,7 @@ static enum lb_status judge(const struct lb_request *req, struct lb_error *err) 
     status = LB_UNAUTHORIZED;
     text = "; its permission may have expired";
   }
-  if (http == 412 || http == 409) {
+  if ((http == 412 || http == 409) && req->method == LB_METHOD_PUT) {
     status = LB_ALREADY_EXISTS;
     text = "; the file exists: add OVERWRITE to replace it";
   }

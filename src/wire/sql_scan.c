@@ -134,7 +134,8 @@ static enum token take_word(struct scanner *s) {
 /* Words that make a literal of the text behind them. */
 static bool types_a_text(struct lb_str word) {
   static const char *const words[] = {
-      "DATE", "TIMESTAMP", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMPLOCALTZ", "X"};
+      "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMPLOCALTZ",
+      "X"};
   return is_one_of(word, words, LB_ARRAY_LEN(words));
 }
 
@@ -260,7 +261,6 @@ static enum lb_status step(struct scanner *s, struct lb_sql_scan *out, enum toke
   if (is_letter(c)) {
     *token = take_word(s);
   } else if (c == '\'' || c == '"') {
-    if (s->last == MARKER && out->count > 0) out->markers[out->count - 1].joins = true;
     skip_quoted(s, true);
     *token = TEXT;
   } else if (c == '`') {
@@ -280,6 +280,7 @@ static enum lb_status step(struct scanner *s, struct lb_sql_scan *out, enum toke
     *token = take_other(s);
   }
   if (out->count > markers) *token = MARKER;
+  if (*token == TEXT && s->last == MARKER) out->markers[markers - 1].joins = true;
   return LB_OK;
 }
 

@@ -193,6 +193,7 @@ static void test_markers_that_join(void **state) {
   expect_joins("SELECT ?, DATE ?, date = ?, f(DATE(?))", "0100");
   expect_joins("SELECT timestamp /* x */ -- y\n :a, X :b", "11");
   expect_joins("SELECT 'a' ?, ? 'b', r'c' ?, 'd', ?", "1110");
+  expect_joins("SELECT ? r'a', ? R\"b\", ? r, TIME ?", "1101");
   expect_joins("SELECT ? ?, ? `a`, `b`, ?", "0100");
 }
 

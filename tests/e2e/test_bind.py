@@ -23,6 +23,7 @@ from harness import (
     Warehouse,
     connected,
     execute,
+    held,
     table_of,
     until,
     update,
@@ -185,10 +186,25 @@ def test_errors_show_no_bound_value(conn: AdbcConnection) -> None:
     with pytest.raises(Error, match="nosuch") as caught:
         bound(conn, "SELECT nosuch, ?", one(pa.array(["hunter2"])))
     assert "hunter2" not in str(caught.value)
-    # Servers repeat a statement that they cannot read, with the literals in it.
-    with pytest.raises(Error, match=r"SELECT \?, 1 FRM b c") as caught:
-        bound(conn, "SELECT ?, 1 FRM b c", one(pa.array(["hunter2"])))
-    assert "hunter2" not in str(caught.value)
+    # Servers repeat a statement that they cannot read, with the literals in it, and the
+    # value that they cannot use.
+    for sql in ("SELECT ?, 1 FRM b c", "SELECT 1 a ?", "SELECT (? ", "SELECT CAST(? AS INT)"):
+        with pytest.raises(Error) as caught:
+            with bound(conn, sql, one(pa.array(["hunter2"]))) as read:
+                read.rest()
+        assert "hunter2" not in str(caught.value)
+        assert f"statement: {sql.strip()})" in str(caught.value)
+
+
+def test_a_failing_fetch_shows_no_bound_value(w: Warehouse, conn: AdbcConnection) -> None:
+    echo = "[X] no.\n== SQL (line 1, position 8) ==\nSELECT id, 'hunter2' FROM t\n       ^^^"
+    for page in (1, 2):
+        w.fault({"kind": "error", "message": echo}, "FetchResults", when=page)
+        sql = "SELECT id, ? FROM range(60)"
+        with pytest.raises(Error, match=r"\[X\] no") as caught:
+            with bound(conn, sql, one(pa.array(["hunter2"])), **PAGED) as read:
+                read.rest()
+        assert "hunter2" not in str(caught.value)
 
 
 def test_update_over_rows(databricks: Warehouse) -> None:
@@ -422,6 +438,34 @@ def test_cancel_of_a_stream_without_rows(databricks: Warehouse, ingested: bool) 
         until("some batches", lambda: given[0] > 10)
         stmt.cancel()
         assert task.failure(30).status_code == AdbcStatusCode.CANCELLED
+
+
+@pytest.mark.parametrize("ingested", [False, True])
+def test_cancel_tells_what_may_have_run(databricks: Warehouse, ingested: bool) -> None:
+    """The server runs a statement whose reply nobody waits for any more."""
+    patient = {"databricks.request_timeout_seconds": "20"}
+    with connected(databricks, patient) as conn, AdbcStatement(conn) as stmt:
+        update(conn, "CREATE OR REPLACE TABLE bound_perhaps (a BIGINT)")
+        if ingested:
+            mode = {"adbc.ingest.mode": "adbc.ingest.mode.append"}
+            stmt.set_options(**mode, **{"adbc.ingest.target_table": "bound_perhaps"})
+            stmt.bind(one(pa.array(range(4001)), names=["a"]))
+        else:
+            stmt.set_sql_query("INSERT INTO bound_perhaps VALUES (?)")
+            stmt.bind(one(pa.array(range(4))))
+        databricks.fault({"kind": "hold", "ms": 20_000}, "ExecuteStatement", when=2)
+        task = Task(stmt.execute_update)
+        held(databricks)
+        stmt.cancel()
+        databricks.release()
+        error = task.failure(5)
+        assert error.status_code == AdbcStatusCode.CANCELLED
+        wanted = (
+            "4000 rows have been inserted before, and 1 more may have been"
+            if ingested
+            else "executed for 1 rows before, and may have been for this one"
+        )
+        assert wanted in str(error)
 
 
 def test_cancel_of_many_updates(databricks: Warehouse) -> None:

@@ -65,7 +65,7 @@ def w(shared: Warehouse) -> Iterator[Warehouse]:
     yield shared
     shared.clear_faults()
     changed = ("link_life_seconds", "clock_skew_seconds", "cloud_fetch_inline_rows",
-               "cloud_fetch_page_files")  # fmt: skip
+               "cloud_fetch_page_files", "cloud_fetch_file_bytes")  # fmt: skip
     shared.settings(**{name: before[name] for name in changed})
 
 
@@ -458,6 +458,24 @@ def test_an_early_end(w: Warehouse, stage: str, way: str) -> None:
     until("the operation ends", lambda: not w.operations(open_only=True))
 
 
+def cancel(read: Read) -> None:
+    try:
+        read.stmt.cancel()
+    except Error as error:  # it has been read to its end
+        assert error.status_code == AdbcStatusCode.INVALID_STATE
+
+
+def test_early_ends_leave_no_session(w: Warehouse) -> None:
+    """A worker that still decodes for a result keeps nothing open on the server."""
+    w.settings(cloud_fetch_file_bytes=20_000_000)
+    text = "concat('abcdefghijklmnopqrstuvwxyz', CAST(id AS STRING))"
+    for _ in range(6):
+        with connected(w, OFF) as conn:
+            with run(conn, f"SELECT id, {text} AS s FROM range(0, 2000000, 1, 1)") as read:
+                read.batch()
+        until("the session ends", lambda: not w.sessions())
+
+
 def test_cancel_while_bytes_come(w: Warehouse) -> None:
     """What arrives after the cancel, in the same round of the loop, has nowhere to go."""
     large = "SELECT id, id * 7 AS a, CAST(id AS DOUBLE) / 3 AS b FROM range(0, 500000, 1, 1)"
@@ -467,7 +485,7 @@ def test_cancel_while_bytes_come(w: Warehouse) -> None:
             task = Task(rows, read)
             sent += n % 8 * 100_000  # not always at the same byte
             until("bytes come", lambda: w.stats()["storage"]["bytes_out"] > sent)
-            read.stmt.cancel()
+            cancel(read)
             task.ended(5)
             read.close()
 

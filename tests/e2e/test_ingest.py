@@ -71,6 +71,31 @@ def test_replace(cur: dbapi.Cursor) -> None:
     assert rows(cur, "ingest_replace") == WANTED
 
 
+def test_a_refused_replacement_keeps_the_table(cur: dbapi.Cursor) -> None:
+    cur.adbc_ingest("ingest_kept", DATA, mode="create")
+    interval = pa.array([pa.MonthDayNano([1, 2, 3])])
+    with pytest.raises(Error, match="no one SQL type"):
+        cur.adbc_ingest("ingest_kept", pa.table({"a": interval}), mode="replace")
+    with pytest.raises(Error, match="columns 'x' and 'X'"):
+        cur.adbc_ingest("ingest_kept", pa.table({"x": [1], "y": [2], "X": [3]}), mode="replace")
+    assert rows(cur, "ingest_kept") == WANTED
+
+
+def test_errors_show_no_value(w: Warehouse, cur: dbapi.Cursor) -> None:
+    """Not even when the server repeats the statement, or says what it thinks of a value."""
+    cur.execute("CREATE OR REPLACE TABLE ingest_secret (a STRING)")
+    said = (
+        "[X] no 'hunter2'\n== SQL ==\nINSERT ... 'hunter2'",
+        "[X] no 'hunter2';\n'InsertIntoStatement [a]\n+- LocalRelation [[hunter2]]",
+    )
+    for text in said:
+        fault = {"kind": "error", "message": text, "sqlstate": "42601"}
+        w.fault(fault, "ExecuteStatement")
+        with pytest.raises(Error, match="no '[.]{3}'") as caught:
+            cur.adbc_ingest("ingest_secret", pa.table({"a": ["hunter2"]}), mode="append")
+        assert "hunter2" not in str(caught.value)
+
+
 def test_create_append(cur: dbapi.Cursor) -> None:
     assert cur.adbc_ingest("ingest_both", DATA, mode="create_append") == 3
     assert cur.adbc_ingest("ingest_both", DATA, mode="create_append") == 3
