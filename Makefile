@@ -24,7 +24,7 @@ check: setup ## every check and test that needs no other server (STEPS="style de
 
 check-engines: all ## the tests against a real Spark and a real Hive; downloads them once (750 MB)
 	@./setup --engines
-	@SPARK_HOME=$(CURDIR)/$$(echo build/deps/pyspark-*/deps) HIVE_JARS=$(CURDIR)/build/deps/hive \
+	@SPARK_HOME=$(CURDIR)/$$(ls -td build/deps/pyspark-*/deps | head -n 1) HIVE_JARS=$(CURDIR)/build/deps/hive \
 	  LAKEBEAT_DRIVER=$(DRIVER) LAKEBEAT_BUILD_DIR=$(CURDIR)/build/release \
 	  $(PYTHON) -m pytest -q -p no:cacheprovider --timeout 900 tests/engines
 

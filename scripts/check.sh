@@ -14,7 +14,12 @@ export LAKEBEAT_DRIVER="$LAKEBEAT_BUILD_DIR/libadbc_driver_lakebeat.so"
 
 # ThreadSanitizer's memory map collides with high-entropy address space randomisation.
 without_aslr=()
-! setarch -R true 2>/dev/null || without_aslr=(setarch -R)
+if setarch -R true 2>/dev/null; then
+  without_aslr=(setarch -R)
+elif [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)" -gt 28 ]; then
+  echo "check: setarch -R is not allowed here, so programs under ThreadSanitizer may not start;" \
+    "if so: sysctl vm.mmap_rnd_bits=28" >&2
+fi
 
 build() { # PRESET [CMAKE OPTION...]
   cmake --preset "$@" --log-level=WARNING >/dev/null && cmake --build --preset "$1" -j 2 -- --quiet

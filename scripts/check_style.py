@@ -217,10 +217,22 @@ def read_exceptions(text):
     return int(rows[0][1]), {(path, rule) for path, rule in rows[1:]}
 
 
-def tracked_files():
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+def all_files():
+    if not (ROOT / ".git").exists():  # a copy without its history
+        for path in ROOT.rglob("*"):
+            name = path.relative_to(ROOT)
+            if name.parts[0] not in ("build", ".venv"):
+                yield str(name)
+        return
+    # Whoever owns the folder: a container's user often does not.
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others",
+               "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
-    for name in sorted(set(listed.decode().split("\0")) - {""}):
+    yield from listed.decode().split("\0")
+
+
+def tracked_files():
+    for name in sorted(set(all_files()) - {""}):
         if (ROOT / name).is_file() and pathlib.PurePath(name).suffix in TEXT_SUFFIXES:
             yield name
 

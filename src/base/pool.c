@@ -163,8 +163,10 @@ static struct lb_block *take_back(struct lb_pool *pool, enum lb_block_kind kind)
     LB_REQUIRES(pool->synced.mu) {
   struct lb_block *chain = NULL, *block;
   int64_t live = atomic_load_explicit(&pool->live_bytes, memory_order_relaxed);
+  int64_t made = (int64_t)kind_bytes(kind);
+  /* No more than it needs: the other kinds are wanted again soon. */
   int64_t excess =
-      live + idle_bytes(pool) + (int64_t)kind_bytes(kind) - (int64_t)LB_POOL_KEEP_BYTES;
+      LB_MIN(live + idle_bytes(pool) + made - (int64_t)LB_POOL_KEEP_BYTES, made);
   for (int i = 0; i < LB_BLOCK_KINDS; i++) {
     while (i != (int)kind && excess > 0 && (block = pop(&pool->stacks[i])) != NULL) {
       excess -= (int64_t)block->cap;

@@ -19,6 +19,9 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <dirent.h>
+#include <sched.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -249,6 +252,37 @@ static inline bool lb_test_dies(void (*fn)(void *ctx), void *ctx, char *said,
   int outcome = 0;
   assert_true(waitpid(pid, &outcome, 0) == pid);
   return !(WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0);
+}
+
+/* Threads of this process with that name; NULL: all. */
+static inline int lb_test_count_threads(const char *name) {
+  int count = 0;
+  DIR *dir = opendir("/proc/self/task");
+  if (dir == NULL) _exit(1);
+  const struct dirent *entry;
+  while ((entry = readdir(dir)) != NULL) {
+    char path[300], text[32] = "";
+    if (entry->d_name[0] == '.') continue;
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) continue;
+    bool read = fgets(text, sizeof(text), file) != NULL;
+    (void)fclose(file);
+    struct lb_str found = lb_str_trim(lb_str_from(text));
+    count += read && (name == NULL || lb_str_equal(found, lb_str_from(name)));
+  }
+  closedir(dir);
+  return count;
+}
+
+/* The system forgets a thread a moment after it was joined, and knows the name of a new
+ * one a moment after it was started. */
+static inline void lb_test_expect_threads(const char *name, int wanted) {
+  int64_t late_ms = lb_os_boottime_ms() + 20000;
+  while (lb_test_count_threads(name) != wanted && lb_os_boottime_ms() < late_ms) {
+    sched_yield();
+  }
+  assert_int_equal(lb_test_count_threads(name), wanted);
 }
 
 /* Runs body(ctx) in a child process; its exit status, or 1000 + signal. */

@@ -394,16 +394,6 @@ static void test_end_waits_for_a_chain(void **state) {
   lb_fake_log_reset(&rig.log);
 }
 
-static int count_threads(void) {
-  int count = 0;
-  DIR *dir = opendir("/proc/self/task");
-  if (dir == NULL) _exit(1);
-  const struct dirent *entry;
-  while ((entry = readdir(dir)) != NULL) count += entry->d_name[0] != '.';
-  closedir(dir);
-  return count;
-}
-
 static struct lb_io *acquire(void) {
   struct lb_error err = LB_ERROR_INIT;
   struct lb_io *io = NULL;
@@ -413,20 +403,20 @@ static struct lb_io *acquire(void) {
 
 static void test_one_object_per_process(void **state) {
   (void)state;
-  int before = count_threads();
+  int before = lb_test_count_threads(NULL);
   for (int i = 0; i < 3; i++) {
     struct lb_io *first = acquire(), *second = acquire();
     assert_ptr_equal(first, second);
     assert_false(lb_io_inherited(first));
     lb_io_retain(first);
-    assert_int_equal(count_threads(), before + 1);
+    lb_test_expect_threads(NULL, before + 1);
     lb_io_set_close_timeout(first, 100);
     lb_io_set_close_timeout(first, 50);
     lb_io_release(first);
     lb_io_release(first);
-    assert_int_equal(count_threads(), before + 1);
+    lb_test_expect_threads(NULL, before + 1);
     lb_io_release(second);
-    assert_int_equal(count_threads(), before);
+    lb_test_expect_threads(NULL, before);
   }
   lb_io_release(NULL);
 }

@@ -62,36 +62,6 @@ static void start(struct lb_io *io) {
   LB_TEST_OK(lb_workers_start(io, &err), &err);
 }
 
-/* Threads of this process with that name. */
-static int count_named(const char *name) {
-  int count = 0;
-  DIR *dir = opendir("/proc/self/task");
-  assert_non_null(dir);
-  const struct dirent *entry;
-  while ((entry = readdir(dir)) != NULL) {
-    char path[300], text[32] = "";
-    (void)snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) continue;
-    if (fgets(text, sizeof(text), file) != NULL) {
-      count += lb_str_equal(lb_str_trim(lb_str_from(text)), lb_str_from(name));
-    }
-    (void)fclose(file);
-  }
-  closedir(dir);
-  return count;
-}
-
-/* The system forgets a thread a moment after it was joined. */
-static void expect_named(const char *name, int wanted) {
-  int64_t from_ms = lb_os_boottime_ms();
-  while (count_named(name) != wanted) {
-    bool late = http_server_gives_up((int)(lb_os_boottime_ms() - from_ms));
-    if (late) assert_int_equal(count_named(name), wanted);
-    if (late) return;
-  }
-}
-
 static void test_one_thread_runs_them_in_order(void **state) {
   (void)state;
   static struct work all[JOBS];
@@ -109,12 +79,12 @@ static void test_as_many_as_were_asked_for(void **state) {
   struct lb_io *io = open_io(0);
   int usual = LB_MIN(lb_os_processors(), 2);
   assert_int_equal(lb_workers_running(io), 0);
-  expect_named("lakebeat-work", 0);
+  lb_test_expect_threads("lakebeat-work", 0);
   start(io);
   assert_int_equal(lb_workers_running(io), usual);
   for (int i = 0; i < JOBS; i++) post(io, &all[i], i);
   start(io);
-  expect_named("lakebeat-work", usual);
+  lb_test_expect_threads("lakebeat-work", usual);
   lb_workers_set_count(io, 3);
   lb_workers_set_count(io, 1);
   assert_int_equal(lb_workers_running(io), usual);
@@ -122,9 +92,9 @@ static void test_as_many_as_were_asked_for(void **state) {
   assert_int_equal(lb_workers_running(io), 3);
   lb_workers_set_count(io, 1000);
   start(io);
-  expect_named("lakebeat-work", LB_WORKERS_MAX);
+  lb_test_expect_threads("lakebeat-work", LB_WORKERS_MAX);
   lb_io_test_destroy(io, 0);
-  expect_named("lakebeat-work", 0);
+  lb_test_expect_threads("lakebeat-work", 0);
   assert_int_equal(atomic_load(&order_len), JOBS);
   io = open_io(-7);
   lb_workers_set_count(io, -7); /* one at least */
@@ -336,7 +306,7 @@ static void test_fork(void **state) {
   assert_int_equal(lb_test_in_child(child_of_fork, io), 0);
   lb_io_release(io);
   assert_int_equal(atomic_load(&order_len), 1);
-  expect_named("lakebeat-work", 0);
+  lb_test_expect_threads("lakebeat-work", 0);
 }
 
 /* A program of its own, started anew: it exits while jobs run, and posts one more after

@@ -146,12 +146,14 @@ static bool may_decode(const struct lb_cloud *cloud, const struct lb_cloud_file 
 }
 
 struct lb_cloud_strand *lb_cloud_strand_resume(struct lb_cloud *cloud) {
+  if (cloud->synced.paused == 0) return NULL;
   LB_LIST_FOR_EACH_SAFE(node, next, &cloud->synced.files) {
     struct lb_cloud_file *file = LB_CONTAINER_OF(node, struct lb_cloud_file, synced.node);
     if (!may_decode(cloud, file)) return NULL; /* nor any behind it */
     struct lb_cloud_strand *strand = file->synced.strand;
     if (strand == NULL || !strand->paused) continue;
     strand->paused = false;
+    cloud->synced.paused--;
     strand->at_work = true;
     retain(strand);
     return strand;
@@ -368,6 +370,7 @@ static struct piece *next_piece(struct lb_cloud_strand *strand, bool *end) {
   struct lb_cloud *cloud = strand->file->cloud;
   lb_mutex_lock(&cloud->synced.mu);
   strand->paused = must_pause(strand, cloud);
+  if (strand->paused) cloud->synced.paused++;
   struct lb_list *node = strand->paused ? NULL : lb_list_pop(&strand->pieces);
   *end = !node && !strand->paused && strand->ended;
   if (!node) strand->at_work = false;

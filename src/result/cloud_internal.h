@@ -134,6 +134,7 @@ struct lb_cloud {
     bool closed LB_GUARDED_BY(mu);
     bool used LB_GUARDED_BY(mu); /* the I/O thread knows of it, and has to be told */
     int64_t ahead_bytes LB_GUARDED_BY(mu); /* decoded, not handed out */
+    int32_t paused LB_GUARDED_BY(mu);      /* strands, at most so many */
   } synced;
 
   struct {

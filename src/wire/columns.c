@@ -30,7 +30,7 @@
 #define COPY_STEP_BYTES 16
 /* Of the pool's block, the rest is for rows that are larger than others. */
 #define PIECE_BYTES (LB_BLOCK_PIECE_BYTES / 16 * 15)
-#define PIECE_ROWS 64 /* a piece's rows are a multiple of these */
+#define PIECE_ROWS 8 /* a piece's rows are a multiple of these */
 /* What is smaller is not worth a block. */
 #define HEAP_BYTES (LB_BLOCK_PIECE_BYTES / 8)
 
