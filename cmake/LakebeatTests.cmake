@@ -40,7 +40,7 @@ foreach(source IN LISTS unit_tests)
   add_test(NAME "${room}/${name}" COMMAND ${target}
     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   set_tests_properties("${room}/${name}" PROPERTIES
-    TIMEOUT 60
+    TIMEOUT 240
     LABELS "unit;${room}"
     ENVIRONMENT "${sanitizer_environment};LAKEBEAT_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
 endforeach()
