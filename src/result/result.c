@@ -337,11 +337,22 @@ static void end_of_pages(struct lb_result *res, enum lb_hb_reason reason) {
   lb_cloud_last(res->cloud);
 }
 
+/* How large the next page may be, going by the one at hand. The first one was asked for
+ * smaller than those behind it. */
+static int64_t expected_bytes(const struct lb_result *res) {
+  int64_t bytes = (int64_t)res->page.body.len, most = res->options.max_bytes;
+  if (res->page.first_row > 0 || res->page.rows == 0) return bytes;
+  double by_bytes = (double)most / (double)LB_FIRST_PAGE_BYTES;
+  double by_rows = (double)res->options.max_rows / (double)res->page.rows;
+  double expected = (double)bytes * LB_MIN(by_bytes, by_rows);
+  return LB_MAX(bytes, (int64_t)LB_MIN(expected, (double)most));
+}
+
 /* A page has been opened: what it says of the rest. */
 static void account(struct lb_result *res) {
   const struct lb_page *page = &res->page;
   res->next_row += page->rows;
-  res->page_bytes = LB_MAX(res->page_bytes, (int64_t)page->body.len);
+  res->page_bytes = LB_MAX(res->page_bytes, expected_bytes(res));
   if (res->last_told && page->data.has_more_told) {
     res->server_has_more = page->data.has_more;
   } else {

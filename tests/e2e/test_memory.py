@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from harness import Warehouse, python
+from harness import Warehouse, connected, python, run
 
 MIB = 1024
 MOST_KIB = 96 * MIB
@@ -70,3 +70,17 @@ def test_columns_need_no_more_memory_either(w: Warehouse) -> None:
     more = measured(w, 1_200_000, "off")
     assert more <= 2 * MOST_KIB, f"{more} KiB"
     assert more <= one + 2 * MOST_GROWTH_KIB, f"{one} KiB, then {more} KiB"
+
+
+def test_the_page_behind_a_small_first_one_costs_what_it_is(w: Warehouse) -> None:
+    """The first page of a result is asked for smaller than the one behind it."""
+    inline = {"databricks.cloudfetch.enabled": "false"}
+    with connected(w, inline) as conn:
+        before = w.stats()["bytes_out"]
+        with run(conn, "SELECT id * 2654435761 % 1000000007 AS a FROM range(1500000)") as read:
+            used = read.stmt.get_option_int("databricks.memory_budget.used_bytes")
+            read.rest()
+            assert w.stats()["requests"]["FetchResults"] == 1
+            sent = w.stats()["bytes_out"] - before
+            assert used * 10 >= sent * 6, f"{used} of {sent} bytes"
+            assert used <= sent
