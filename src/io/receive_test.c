@@ -122,6 +122,48 @@ static void test_headers_that_are_absent_or_odd(void **state) {
   fetch_reset(&fetch);
 }
 
+/* What one header line says of the body. */
+static struct lb_reply_headers headers_of(const char *line) {
+  struct fetch fetch;
+  fetch_init(&fetch, LB_REPEAT_SAFE, (struct http_step){.headers = line},
+             (struct http_step){0});
+  exchange_run(&fetch.ex);
+  expect_got(&fetch, "ok");
+  struct lb_reply_headers headers = fetch.bucket.headers;
+  fetch_reset(&fetch);
+  return headers;
+}
+
+static void test_one_header_at_a_time(void **state) {
+  (void)state;
+  static const struct {
+    const char *line;
+    int64_t start;
+  } ranges[] = {
+      {"Content-Range: bytes 100-199/300\r\n", 100},
+      {"content-range:BYTES  7 -9/*\r\n", 7},
+      {"Content-Range: bytes 0-\r\n", 0},
+      {"Content-Range: bytes 9223372036854775807-9223372036854775807/*\r\n", INT64_MAX},
+      {"Content-Range: bytes 9223372036854775808-9/*\r\n", -1},
+      {"Content-Range: bytes -5/9\r\n", -1},
+      {"Content-Range: bytes=4-8\r\n", -1},
+      {"Content-Range: bytes 4\r\n", -1},
+      {"Content-Range: rows 4-8/9\r\n", -1},
+      {"Content-Range: bytes 4x-8/9\r\n", -1},
+      {"Content-Range:\r\n", -1},
+  };
+  for (size_t i = 0; i < LB_ARRAY_LEN(ranges); i++) {
+    assert_int_equal(headers_of(ranges[i].line).content_range_start, ranges[i].start);
+  }
+  assert_string_equal(headers_of("Content-Encoding: GZip\r\n").content_encoding, "GZip");
+  assert_string_equal(headers_of("X-Content-Encoding: br\r\n").content_encoding, "");
+  assert_int_equal(headers_of("Date: Sun, 06 Nov 1994 08:49:37 +0000\r\n").date_ms, -1);
+  assert_int_equal(headers_of("Date: Sun, 06 Nov 1994 08:49:37 GMT, x\r\n").date_ms, -1);
+  assert_int_equal(headers_of("Expires: Sun, 06 Nov 1994 08:49:37 GMT\r\n").date_ms, -1);
+  assert_true(headers_of("Accept-Ranges: none, Bytes\r\n").accept_ranges_bytes);
+  assert_int_equal(headers_of("Retry-After: 7\r\n").retry_after_ms, -1); /* 200 */
+}
+
 static void test_a_part_of_a_file(void **state) {
   (void)state;
   struct fetch fetch;
@@ -335,7 +377,8 @@ static void test_an_empty_file(void **state) {
 }
 
 LB_TEST_MAIN(LB_TEST(test_headers_are_known_at_begin),
-             LB_TEST(test_headers_that_are_absent_or_odd), LB_TEST(test_a_part_of_a_file),
+             LB_TEST(test_headers_that_are_absent_or_odd),
+             LB_TEST(test_one_header_at_a_time), LB_TEST(test_a_part_of_a_file),
              LB_TEST(test_a_large_body_comes_in_order),
              LB_TEST(test_a_refusal_of_the_store_is_kept),
              LB_TEST(test_a_long_refusal_is_cut),

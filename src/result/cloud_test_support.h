@@ -171,29 +171,20 @@ static inline void cloud_add(struct cloud_rig *c, int from, int count, int64_t l
   LB_TEST_OK(cloud_try_add(c, from, count, life_ms, &err), &err);
 }
 
-/* The answer to FetchResults that names these links; keep holds its bytes. */
-static inline struct http_step cloud_links(struct bytes *keep,
-                                           const struct lb_t_spark_arrow_result_link *all,
-                                           int count) {
-  static const char method[] = "FetchResults";
-  struct lb_t_status ok = {.status_code = LB_T_I32(LB_T_STATUS_SUCCESS)};
-  struct lb_t_row_set row_set = {
-      .start_row_offset = LB_T_I64(count > 0 ? all[0].start_row_offset.v : 0),
-      .rows = {.set = true},
-      .result_links = {.set = true, .count = count, .items = (void *)(uintptr_t)all}};
-  struct lb_t_fetch_results_resp resp = {
-      .status = &ok, .has_more_rows = LB_T_BOOL(false), .results = &row_set};
+/* The server's answer to a call of that name; keep holds its bytes. */
+static inline struct http_step cloud_reply(struct bytes *keep, const char *method,
+                                           const struct lb_tstruct *desc,
+                                           const void *resp) {
   struct lb_buf body;
   struct lb_error err = LB_ERROR_INIT;
   lb_buf_init(&body, LB_MEM_TEST, 1 << 20);
   lb_buf_append_be32(&body, 0x80010002u);
-  lb_buf_append_be32(&body, sizeof(method) - 1);
+  lb_buf_append_be32(&body, (uint32_t)strlen(method));
   lb_buf_append_text(&body, method);
   lb_buf_append_be32(&body, 1);
   lb_buf_append_u8(&body, LB_TT_STRUCT);
   lb_buf_append_be16(&body, 0);
-  LB_TEST_OK(lb_thrift_write_struct(&body, &lb_t_fetch_results_resp_desc, &resp, &err),
-             &err);
+  LB_TEST_OK(lb_thrift_write_struct(&body, desc, resp, &err), &err);
   lb_buf_append_u8(&body, 0);
   bytes_free(keep);
   bytes_add(keep, body.data, body.len);
@@ -202,6 +193,20 @@ static inline struct http_step cloud_links(struct bytes *keep,
                             .headers = CLOUD_THRIFT "Date: " CLOUD_SERVER_DATE "\r\n",
                             .body = (const char *)keep->data,
                             .body_len = keep->len};
+}
+
+/* The answer to FetchResults that names these links. */
+static inline struct http_step cloud_links(struct bytes *keep,
+                                           const struct lb_t_spark_arrow_result_link *all,
+                                           int count) {
+  struct lb_t_status ok = {.status_code = LB_T_I32(LB_T_STATUS_SUCCESS)};
+  struct lb_t_row_set row_set = {
+      .start_row_offset = LB_T_I64(count > 0 ? all[0].start_row_offset.v : 0),
+      .rows = {.set = true},
+      .result_links = {.set = true, .count = count, .items = (void *)(uintptr_t)all}};
+  struct lb_t_fetch_results_resp resp = {
+      .status = &ok, .has_more_rows = LB_T_BOOL(false), .results = &row_set};
+  return cloud_reply(keep, "FetchResults", &lb_t_fetch_results_resp_desc, &resp);
 }
 
 /* The script's step that gives the whole file. */
