@@ -238,6 +238,37 @@ static void span_of(const struct part *part, size_t width, int64_t *start,
   *length = offset_at(part, width, part->length) - *start;
 }
 
+/* Sixteen bytes at a time: at -O2 compilers do not make this of a loop. */
+typedef uint32_t quad __attribute__((vector_size(16)));
+#define QUAD 4
+
+static void move_offsets32(const uint8_t *restrict from, uint8_t *restrict to,
+                           size_t count, uint32_t by) {
+  size_t i = 0;
+  for (; i + QUAD <= count; i += QUAD) {
+    quad v;
+    memcpy(&v, from + i * sizeof(by), sizeof(v));
+    v += by;
+    memcpy(to + i * sizeof(by), &v, sizeof(v));
+  }
+  for (; i < count; i++) {
+    uint32_t v;
+    memcpy(&v, from + i * sizeof(by), sizeof(v));
+    v += by;
+    memcpy(to + i * sizeof(by), &v, sizeof(v));
+  }
+}
+
+static void move_offsets64(const uint8_t *restrict from, uint8_t *restrict to,
+                           size_t count, uint64_t by) {
+  for (size_t i = 0; i < count; i++) {
+    uint64_t v;
+    memcpy(&v, from + i * sizeof(by), sizeof(v));
+    v += by;
+    memcpy(to + i * sizeof(by), &v, sizeof(v));
+  }
+}
+
 static const void *merge_offsets(struct walk *at, const struct part *parts, int32_t count,
                                  int64_t rows, size_t width, int64_t *reach) {
   uint8_t *out = take_room(at, (size_t)(rows + 1) * width);
@@ -246,17 +277,16 @@ static const void *merge_offsets(struct walk *at, const struct part *parts, int3
   for (int32_t i = 0; i < count; i++) {
     int64_t start, length;
     span_of(&parts[i], width, &start, &length);
-    if (out != NULL && width == sizeof(int32_t)) {
-      int32_t *to = (int32_t *)(void *)out + row + 1;
-      const int32_t *from = (const int32_t *)parts[i].array->buffers[1];
-      from += index_of(&parts[i]) + 1;
-      int32_t shift = (int32_t)(pos - start);
-      for (int64_t k = 0; k < parts[i].length; k++) to[k] = from[k] + shift;
-    } else if (out != NULL) {
-      int64_t *to = (int64_t *)(void *)out + row + 1;
-      const int64_t *from = (const int64_t *)parts[i].array->buffers[1];
-      from += index_of(&parts[i]) + 1;
-      for (int64_t k = 0; k < parts[i].length; k++) to[k] = from[k] - start + pos;
+    if (out != NULL && parts[i].length > 0) {
+      const uint8_t *from = parts[i].array->buffers[1];
+      from += (size_t)(index_of(&parts[i]) + 1) * width;
+      uint8_t *to = out + (size_t)(row + 1) * width;
+      size_t offsets = (size_t)parts[i].length;
+      if (width == sizeof(uint32_t)) {
+        move_offsets32(from, to, offsets, (uint32_t)(pos - start));
+      } else {
+        move_offsets64(from, to, offsets, (uint64_t)(pos - start));
+      }
     }
     row += parts[i].length;
     pos += length;
