@@ -210,6 +210,14 @@ static void drop_arrays(struct place *place, int32_t from) {
   place->count = from;
 }
 
+/* A slab that small batches share is not filled to its end: the one that was released
+ * last takes the next ones, and what was written to it is still in the cache. */
+static void ready_slab(struct decoder *by) {
+  if (by->stream == NULL) return;
+  if (lb_arrow_stream_fill(by->stream) < LB_PAGE_TOGETHER_SLAB_BYTES) return;
+  lb_arrow_stream_rest(by->stream);
+}
+
 /* What goes before a batch that fails stays. */
 static void decode(struct decoder *by, int32_t index, struct place *place) {
   const struct unit *unit = &by->owner->units[index];
@@ -218,6 +226,7 @@ static void decode(struct decoder *by, int32_t index, struct place *place) {
   place->count = 0;
   place->status = LB_OK;
   lb_error_reset(&place->err);
+  if (unit->count > 1) ready_slab(by);
   for (int32_t i = 0; i < unit->count && place->status == LB_OK; i++, batch++) {
     place->status = decode_batch(by, batch, first_row, unit->count == 1, place);
     first_row += batch->row_count.v;

@@ -21,6 +21,8 @@
 /* Batches that are decoded together come to no more compressed bytes. */
 #define LB_PAGE_TOGETHER_BYTES ((int64_t)512 << 10)
 #define LB_PAGE_TOGETHER_MOST 64
+/* After so many bytes of rows, not compressed, the next ones begin another slab. */
+#define LB_PAGE_TOGETHER_SLAB_BYTES ((size_t)512 << 10)
 /* Batches decoded, or being decoded, that are not handed out; several that are decoded
  * together count as one. */
 #define LB_PAGE_DECODE_AHEAD 2

@@ -219,6 +219,38 @@ static void test_small_batches_are_at_hand_together(void **state) {
   rig_close(&rig);
 }
 
+/* A slab that batches share is not filled to its end, so that the same memory is written
+ * again and again. */
+static void test_small_batches_stay_in_the_cache(void **state) {
+  (void)state;
+  enum { ROUNDS = 12 };
+  struct rig rig;
+  const void *seen[ROUNDS];
+  int32_t count = 0;
+  int distinct = 0;
+  rig_open_together(&rig, (int64_t)BATCHES * ROWS);
+  for (int64_t bytes = 0; bytes < LB_PAGE_DECODE_MIN_BYTES; count++) {
+    bytes += (int64_t)rig.packed[count].len;
+    assert_true(bytes <= LB_PAGE_TOGETHER_BYTES);
+  }
+  for (int round = 0; round < ROUNDS; round++) {
+    bool begun = false, known = false;
+    struct ArrowArray array = {0};
+    LB_TEST_OK(lb_page_decode_begin(rig.dec, rig.batches, count, 0, &begun, &rig.err),
+               &rig.err);
+    assert_true(begun);
+    LB_TEST_OK(lb_page_decode_next(rig.dec, &array, &rig.err), &rig.err);
+    const void *where = array.children[0]->buffers[1];
+    for (int i = 0; i < distinct; i++) known = known || seen[i] == where;
+    if (!known) seen[distinct++] = where;
+    array.release(&array);
+    read_batches(&rig, 1, count);
+    lb_page_decode_stop(rig.dec);
+  }
+  assert_in_range(distinct, 1, 3);
+  rig_close(&rig);
+}
+
 static void test_small_pages_are_left_alone(void **state) {
   (void)state;
   struct rig rig;
@@ -301,4 +333,5 @@ LB_TEST_MAIN(LB_TEST(test_in_order), LB_TEST(test_stop_anywhere),
              LB_TEST(test_failures_have_their_turn),
              LB_TEST(test_empty_batches_and_parts),
              LB_TEST(test_small_batches_are_at_hand_together),
+             LB_TEST(test_small_batches_stay_in_the_cache),
              LB_TEST(test_small_pages_are_left_alone), LB_TEST(test_many_results))

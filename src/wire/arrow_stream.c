@@ -102,6 +102,10 @@ enum lb_status lb_arrow_stream_create(const struct lb_arrow_stream_options *opts
 
 void lb_arrow_stream_rest(struct lb_arrow_stream *stream) { forget_bytes(stream); }
 
+size_t lb_arrow_stream_fill(const struct lb_arrow_stream *stream) {
+  return stream->body != NULL ? stream->body->len : 0;
+}
+
 void lb_arrow_stream_destroy(struct lb_arrow_stream *stream) {
   if (stream == NULL) return;
   forget_bytes(stream);

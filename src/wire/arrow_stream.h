@@ -40,6 +40,8 @@ void lb_arrow_stream_restart(struct lb_arrow_stream *stream, int64_t row_count,
                              int64_t first_row, int64_t raw_bytes);
 /* Gives the slab back until the next restart: before a pause. */
 void lb_arrow_stream_rest(struct lb_arrow_stream *stream);
+/* Bytes in use of the slab that the next restart goes on in; 0: it takes another one. */
+size_t lb_arrow_stream_fill(const struct lb_arrow_stream *stream);
 /* Arrays handed out live on. NULL allowed. */
 void lb_arrow_stream_destroy(struct lb_arrow_stream *stream);
 
