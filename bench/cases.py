@@ -186,8 +186,9 @@ def all_cases(scale: float) -> list[Case]:
 
 def quick_cases(scale: float) -> list[Case]:
     wanted = {"inline-narrow", "links-narrow", "columns-numbers", "columns-text", "select-1"}
+    wanted |= {f"{by}-batches-{FEW_ROWS}" for by in ("inline", "links")}
     found = [case for case in all_cases(scale) if case.key in wanted]
     for case in found:
-        left_out = {FLOOR1, GO_ROWS, ADBC if case.by == "columns" else ""}
+        left_out = {FLOOR1, GO_ROWS, ADBC if case.by == "columns" or case.server else ""}
         case.who = [one for one in case.who if one not in left_out]
     return found

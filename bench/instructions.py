@@ -20,7 +20,14 @@ from contest import Contest, Out
 #: Enough that what the ends of pages and files cost is small.
 ROWS = 100_000
 #: Most instructions a row; half as much again as was counted when they were set.
-LIMITS = {"inline-narrow": 12, "links-narrow": 12, "columns-numbers": 28, "columns-text": 510}
+LIMITS = {
+    "inline-narrow": 12,
+    "links-narrow": 12,
+    "columns-numbers": 28,
+    "columns-text": 510,
+    "inline-batches-500": 48,
+    "links-batches-500": 44,
+}
 
 
 def count_of(text: str, library: str) -> int:
