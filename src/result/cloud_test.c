@@ -51,6 +51,46 @@ static void test_files_out_of_order(void **state) {
   cloud_rig_reset(&c);
 }
 
+/* What is decoded, over the seams of files, and never a wait for what is not. */
+static void test_what_is_at_hand(void **state) {
+  (void)state;
+  struct cloud_rig c;
+  struct ArrowArray array;
+  int64_t row = CLOUD_FIRST_ROW;
+  cloud_rig_init(&c, true);
+  cloud_make_files(&c, 3);
+  struct http_step steps[] = {cloud_gives(&c.files[0]), cloud_gives(&c.files[1]),
+                              cloud_gives(&c.files[2])};
+  steps[2].kind = HTTP_HOLD;
+  http_server_script(c.io.server, steps, 3);
+  lb_cloud_at_hand(c.cloud, &array);
+  assert_null(array.release);
+  cloud_add(&c, 0, 3, CLOUD_LIFE_MS);
+  lb_cloud_last(c.cloud);
+  cloud_until_requests(&c, 3);
+  cloud_until_files(&c, 1);
+  for (int i = 0; i < 4; i++) {
+    lb_cloud_at_hand(c.cloud, &array);
+    assert_non_null(array.release);
+    check_rows(&c.arrow, cloud_fields, CLOUD_FIELDS, &array, row, 5);
+    row += 5;
+    array.release(&array);
+  }
+  lb_cloud_at_hand(c.cloud, &array);
+  assert_null(array.release);
+  assert_true(lb_cloud_pending(c.cloud));
+  assert_int_equal(cloud_counted(&c, LB_CLOUD_rows_delivered), 20);
+  assert_int_equal(cloud_counted(&c, LB_CLOUD_files_delivered), 2);
+  assert_int_equal(cloud_counted(&c, LB_CLOUD_stalls_network) +
+                       cloud_counted(&c, LB_CLOUD_stalls_decode),
+                   0);
+  lb_cloud_close(c.cloud);
+  lb_cloud_at_hand(c.cloud, &array);
+  assert_null(array.release);
+  http_server_release(c.io.server);
+  cloud_rig_reset(&c);
+}
+
 /* Files of a cache hold more rows than their links state. */
 static void expect_cut(bool lz4, int64_t stated) {
   struct cloud_rig c;
@@ -280,11 +320,11 @@ static void test_links_behind_a_close(void **state) {
   assert_int_equal(atomic_load(&c.all_local), 0);
 }
 
-LB_TEST_MAIN(LB_TEST(test_files_become_rows), LB_TEST(test_files_out_of_order),
-             LB_TEST(test_a_longer_file_is_cut), LB_TEST(test_a_shorter_file),
-             LB_TEST(test_a_file_without_its_end), LB_TEST(test_a_body_that_is_no_lz4),
-             LB_TEST(test_a_damaged_block), LB_TEST(test_a_damaged_message),
-             LB_TEST(test_a_damage_that_is_gone), LB_TEST(test_links_of_another_schema),
-             LB_TEST(test_a_poke_ends_the_wait), LB_TEST(test_a_close_ends_the_wait),
-             LB_TEST(test_a_deadline_ends_the_wait), LB_TEST(test_a_close_within_a_file),
-             LB_TEST(test_links_behind_a_close))
+LB_TEST_MAIN(LB_TEST(test_files_become_rows), LB_TEST(test_what_is_at_hand),
+             LB_TEST(test_files_out_of_order), LB_TEST(test_a_longer_file_is_cut),
+             LB_TEST(test_a_shorter_file), LB_TEST(test_a_file_without_its_end),
+             LB_TEST(test_a_body_that_is_no_lz4), LB_TEST(test_a_damaged_block),
+             LB_TEST(test_a_damaged_message), LB_TEST(test_a_damage_that_is_gone),
+             LB_TEST(test_links_of_another_schema), LB_TEST(test_a_poke_ends_the_wait),
+             LB_TEST(test_a_close_ends_the_wait), LB_TEST(test_a_deadline_ends_the_wait),
+             LB_TEST(test_a_close_within_a_file), LB_TEST(test_links_behind_a_close))

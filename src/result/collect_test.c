@@ -174,12 +174,24 @@ static void test_given_up(void **state) {
   struct rig rig;
   rig_open(&rig, 100, (int64_t[]){40, 40, 40, 40, END});
   gives(&rig, 80);
-  lb_collector_rest(rig.col); /* keeps what is left over */
   rig_close(&rig);
 }
 
-static void test_out_of_memory(void **state) {
+static void test_rest_keeps_what_is_left_over(void **state) {
   (void)state;
+  struct rig rig;
+  rig_open(&rig, 100, (int64_t[]){40, 40, 40, 40, WAIT, END});
+  gives(&rig, 80);
+  lb_collector_rest(rig.col);
+  gives(&rig, 80);
+  lb_collector_rest(rig.col);
+  gives(&rig, 0);
+  rig_close(&rig);
+}
+
+/* Without memory for a copy arrays go out one by one, and what is left over when the
+ * reader gives up is released. */
+static void read_without_memory(int64_t rows) {
   LB_TEST_TORTURE({
     struct rig rig = {.steps = (int64_t[]){10, 20, 30, 80, END}};
     const struct lb_collect_source source = {
@@ -188,8 +200,7 @@ static void test_out_of_memory(void **state) {
     enum lb_status status =
         lb_collector_create(&rig.schema, 100, &source, &rig.col, &rig.err);
     if (status != LB_OK) LB_TEST_OOM_OR_OK(status, &rig.err);
-    /* Without memory for a copy arrays go out one by one. */
-    while (status == LB_OK && rig.read_rows < 140) {
+    while (status == LB_OK && rig.read_rows < rows) {
       struct ArrowArray array = {0};
       LB_TEST_OK(lb_collector_next(rig.col, &array, &rig.err), &rig.err);
       check_rows(&rig.schema, fields, FIELDS, &array, rig.read_rows, array.length);
@@ -200,7 +211,13 @@ static void test_out_of_memory(void **state) {
   });
 }
 
+static void test_out_of_memory(void **state) {
+  (void)state;
+  read_without_memory(140);
+  read_without_memory(1);
+}
+
 LB_TEST_MAIN(LB_TEST(test_small_ones_become_one), LB_TEST(test_nothing_is_waited_for),
              LB_TEST(test_large_ones_pass), LB_TEST(test_what_has_no_room_is_left_over),
              LB_TEST(test_failures_have_their_turn), LB_TEST(test_given_up),
-             LB_TEST(test_out_of_memory))
+             LB_TEST(test_rest_keeps_what_is_left_over), LB_TEST(test_out_of_memory))
