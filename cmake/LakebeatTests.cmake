@@ -77,6 +77,10 @@ if(TARGET adbc_driver_lakebeat)
     endif()
   endforeach()
 
+  # Counts what the driver in it copies.
+  target_link_options(e2e_e2e_copies PRIVATE
+    LINKER:--wrap=memcpy LINKER:--wrap=memmove)
+
   file(GLOB soak_programs CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/soak/*.c")
   lakebeat_add_programs(soak lakebeat_core ${soak_programs})
   target_link_libraries(soak_virtual PRIVATE PkgConfig::cmocka)
