@@ -49,7 +49,7 @@ struct lb_result {
   bool last_told;  /* the server says truly whether rows are left */
   bool staging;    /* its row describes a transfer that is the client's */
   bool arrow_told; /* the metadata says that the rows are Arrow */
-  bool gone;       /* the server closed the operation with its reply */
+  bool gone;       /* the server closed it with its reply, in which all rows are */
 
   /* The reader's thread. */
   struct lb_arrow_decoder *dec;
@@ -718,7 +718,6 @@ static enum lb_status allocate(struct lb_execute_call *call,
   lb_session_retain(call->op->sess);
   lb_hb_stats_retain(stats);
   res->stats = stats;
-  res->gone = call->head.closed_by_server;
   res->parked = (struct lb_parked){
       .op = call->op, .retain = parked_retain, .release = parked_release};
   res->last_told = lb_server_facts(lb_session_kind(call->op->sess))->reliable_has_more;
@@ -888,6 +887,7 @@ enum lb_status lb_result_create(struct lb_execute_call *call,
     return status;
   }
   res->last_read_ms = lb_io_now_ms(io_of(res));
+  res->gone = call->head.closed_by_server && !lb_page_has_links(&res->page);
   first_account(res, &call->head);
   arm(res, &call->head);
   res->made = true;
