@@ -98,7 +98,7 @@ struct lb_result {
   struct lb_io_task reader_task;
 
   struct lb_parked parked; /* I/O thread */
-  bool left_session;       /* I/O thread, then whoever releases: is no user of it */
+  bool left_session;       /* whoever ends it, then who releases it: is no user of it */
 };
 
 static struct lb_io *io_of(const struct lb_result *res) { return res->op->sess->io; }
@@ -162,6 +162,13 @@ static void arm_on_io(struct lb_io_task *task, struct lb_io *io) {
                 res->stats);
 }
 
+/* When the operation ends, and not when the last one lets go: a worker may hold the result
+ * for longer than the I/O thread runs. */
+static void leave_session(struct lb_result *res) {
+  res->left_session = true;
+  lb_session_release(res->op->sess);
+}
+
 static void end_on_io(struct lb_io_task *task, struct lb_io *io) {
   struct lb_result *res = LB_CONTAINER_OF(task, struct lb_result, end_task);
   enum lb_hb_reason reason = (enum lb_hb_reason)atomic_load(&res->closed);
@@ -170,9 +177,7 @@ static void end_on_io(struct lb_io_task *task, struct lb_io *io) {
   lb_parked_stop(&res->parked, io, reason);
   lb_parked_reset(&res->parked, io);
   lb_op_send_close(res->op, io);
-  /* Now: a worker may hold the result for longer than the I/O thread runs. */
-  res->left_session = true;
-  lb_session_release(res->op->sess);
+  leave_session(res);
   lb_result_release(res);
 }
 
@@ -189,7 +194,10 @@ static void cancel_on_io(struct lb_io_task *task, struct lb_io *io) {
 static void post_end(struct lb_result *res, enum lb_hb_reason reason) {
   if (atomic_exchange(&res->end_posted, true)) return;
   atomic_store(&res->end_reason, (int)reason);
-  if (res->gone) return;
+  if (res->gone) {
+    leave_session(res);
+    return;
+  }
   lb_result_retain(res);
   res->end_task.run = end_on_io;
   lb_io_post(io_of(res), &res->end_task);
