@@ -28,7 +28,7 @@ struct lb_result_options {
 /* Rows can be handed out when their page is whole, so the first page is a small one,
  * whether it comes with the execution or is fetched. The price is one more request for
  * results of more than this. */
-#define LB_FIRST_PAGE_BYTES (INT64_C(4) << 20)
+#define LB_FIRST_PAGE_BYTES (INT64_C(3) << 20)
 
 /* What opts say of results of sess; origin decides the probe. */
 enum lb_status lb_result_options_read(struct lb_session *sess, struct lb_options *opts,

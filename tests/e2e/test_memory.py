@@ -77,7 +77,7 @@ def test_the_page_behind_a_small_first_one_costs_what_it_is(w: Warehouse) -> Non
     inline = {"databricks.cloudfetch.enabled": "false"}
     with connected(w, inline) as conn:
         before = w.stats()["bytes_out"]
-        with run(conn, "SELECT id * 2654435761 % 1000000007 AS a FROM range(1500000)") as read:
+        with run(conn, "SELECT id * 2654435761 % 1000000007 AS a FROM range(1300000)") as read:
             used = read.stmt.get_option_int("databricks.memory_budget.used_bytes")
             read.rest()
             assert w.stats()["requests"]["FetchResults"] == 1

@@ -254,7 +254,7 @@ def test_the_first_page_is_small(w: Warehouse, direct: bool) -> None:
     """So that the first rows are early, also where they do not come with the execution."""
     w.settings(direct_results=direct)
     first, *later = rows_of_pages(w)
-    assert 3 << 20 <= first * 32 <= 4 << 20
+    assert 2 << 20 <= first * 32 <= 3 << 20
     assert len(later) == 1
     least = {"databricks.max_bytes_per_fetch": str(1 << 20)}
     assert all(rows * 32 <= 1 << 20 for rows in rows_of_pages(w, least))
