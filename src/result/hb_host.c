@@ -20,8 +20,11 @@
  *     than the window within which the server may still have the result; the counter
  *     alone decides where the user has set it.
  *  7. Retry-After: nothing is sent to the host before (rule 4), canaries included.
- *  8. Pacing (rule 8.4): at most as many probes are in flight as hb_pace.c says. The rest
- *     waits, first come, first served.
+ *  8. Pacing (rule 8.4): at most as many probes hold a place as hb_pace.c says. The rest
+ *     waits, first come, first served. A probe that another one has overtaken by far,
+ *     sent later and answered sooner, is slow or stuck for reasons of its own and holds
+ *     no place any more: it tells nothing of what the server can take besides. All in
+ *     all at most LB_HB_LIMIT_MAX are in flight.
  *  9. A 401 asks for a newer token, once for all who need it; then they probe again. A
  *     probe that was sent before the last renewal just probes again.
  *
@@ -69,6 +72,7 @@ static void init(struct lb_hb_host *host, struct lb_hb_sched *sched, const char 
   lb_list_init(&host->members);
   lb_list_init(&host->waiting);
   lb_list_init(&host->token);
+  lb_list_init(&host->out);
   lb_hb_pace_init(&host->pace);
   host->opened_ms = INT64_MIN;
   host->hold_until_ms = INT64_MIN;
@@ -107,11 +111,16 @@ static bool is_gate_of(const struct lb_hb_host *host, struct lb_str name) {
   return key.len == name.len || key.data[name.len] == ' ';
 }
 
+/* Those that hold no place have connections all the same. */
+static int32_t connections(const struct lb_hb_host *host) {
+  return LB_MIN(host->pace.limit + host->overtaken, LB_HB_LIMIT_MAX);
+}
+
 int32_t lb_hb_sched_probe_limit(const struct lb_hb_sched *sched, struct lb_str name) {
   int32_t sum = 0;
   LB_LIST_FOR_EACH_SAFE(node, next, &sched->hosts) {
     const struct lb_hb_host *host = LB_CONTAINER_OF(node, struct lb_hb_host, node);
-    if (is_gate_of(host, name)) sum = LB_MIN(sum + host->pace.limit, LB_HB_LIMIT_MAX);
+    if (is_gate_of(host, name)) sum = LB_MIN(sum + connections(host), LB_HB_LIMIT_MAX);
   }
   return sum;
 }
@@ -126,8 +135,8 @@ static int64_t rate_per_s(const struct lb_hb_host *host) {
 }
 
 static void tell_limit(struct lb_hb_host *host, int32_t before) {
-  if (host->pace.limit == before) return;
-  host->sched->ops.probe_limit(host, host->pace.limit, host->sched->ops.ctx);
+  int32_t limit = connections(host);
+  if (limit != before) host->sched->ops.probe_limit(host, limit, host->sched->ops.ctx);
 }
 
 void lb_hb_host_join(struct lb_hb_host *host, struct lb_hb *hb) {
@@ -140,7 +149,7 @@ void lb_hb_host_leave(struct lb_hb_host *host, struct lb_hb *hb) {
   lb_list_remove(&hb->member);
   host->member_count--;
   host->rate -= RATE_UNIT_MS / hb->interval_ms;
-  int32_t before = host->pace.limit;
+  int32_t before = connections(host);
   lb_hb_pace_lower(&host->pace, rate_per_s(host));
   tell_limit(host, before);
 }
@@ -148,7 +157,8 @@ void lb_hb_host_leave(struct lb_hb_host *host, struct lb_hb *hb) {
 bool lb_hb_host_may_send(const struct lb_hb_host *host, int64_t now_ms) {
   if (host->hold_until_ms > now_ms) return false;
   if (host->closed) return !host->canary_out && host->canary_ms <= now_ms;
-  return host->in_flight < host->pace.limit;
+  if (host->in_flight >= LB_HB_LIMIT_MAX) return false;
+  return host->in_flight - host->overtaken < host->pace.limit;
 }
 
 /* The host's timer stands only for what no answer will bring: the next canary and the end
@@ -184,6 +194,33 @@ void lb_hb_host_dequeue(struct lb_hb *hb) {
   lb_list_remove(&hb->queued);
 }
 
+void lb_hb_host_sent(struct lb_hb_host *host, struct lb_hb *hb) {
+  host->in_flight++;
+  hb->queue = LB_HB_QUEUE_OUT;
+  lb_list_push_back(&host->out, &hb->queued);
+}
+
+void lb_hb_host_returned(struct lb_hb_host *host, struct lb_hb *hb) {
+  int32_t before = connections(host);
+  host->in_flight--;
+  if (hb->queue == LB_HB_QUEUE_OUT) lb_hb_host_dequeue(hb);
+  if (hb->overtaken) host->overtaken--;
+  hb->overtaken = false;
+  tell_limit(host, before);
+}
+
+/* Step 8. The oldest come first. */
+static void overtake(struct lb_hb_host *host, int64_t sent_ms) {
+  int64_t before_ms = sent_ms - lb_hb_pace_overtaken_ms(&host->pace);
+  while (!lb_list_empty(&host->out)) {
+    struct lb_hb *hb = LB_CONTAINER_OF(host->out.next, struct lb_hb, queued);
+    if (hb->sent_ms >= before_ms) return;
+    lb_hb_host_dequeue(hb);
+    hb->overtaken = true;
+    host->overtaken++;
+  }
+}
+
 void lb_hb_host_pump(struct lb_hb_host *host, int64_t now_ms) {
   while (!lb_list_empty(&host->waiting) && lb_hb_host_may_send(host, now_ms)) {
     struct lb_hb *hb = LB_CONTAINER_OF(host->waiting.next, struct lb_hb, queued);
@@ -198,15 +235,21 @@ void lb_hb_host_pump(struct lb_hb_host *host, int64_t now_ms) {
   retime(host, now_ms);
 }
 
+/* Waiting behind a gate has log lines of its own. */
+static int64_t late_ms(const struct lb_hb_host *host, const struct lb_hb *hb,
+                       int64_t now_ms) {
+  int64_t from_ms = LB_MAX(hb->due_ms, host->sched->resumed_ms);
+  return now_ms - LB_MAX(from_ms, LB_MAX(host->opened_ms, host->hold_until_ms));
+}
+
 void lb_hb_host_late(struct lb_hb_host *host, const struct lb_hb *hb, int64_t now_ms) {
   struct lb_hb_sched *sched = host->sched;
   /* A machine that sleeps is not late. */
   int64_t from_ms = LB_MAX(hb->due_ms, sched->resumed_ms);
   if (from_ms >= now_ms) return;
   lb_hb_stats_late(hb->stats, now_ms - from_ms);
-  /* Waiting behind a gate has log lines of its own. */
-  from_ms = LB_MAX(from_ms, LB_MAX(host->opened_ms, host->hold_until_ms));
-  if (host->closed || from_ms >= now_ms || now_ms - from_ms <= hb->interval_ms) return;
+  int64_t waited_ms = late_ms(host, hb, now_ms);
+  if (host->closed || waited_ms <= hb->interval_ms) return;
   if (now_ms < host->late_quiet_ms) return;
   host->late_quiet_ms = lb_ms_add(now_ms, LATE_QUIET_MS);
   lb_log(sched->log, LB_LOG_WARN, "hb",
@@ -214,8 +257,8 @@ void lb_hb_host_late(struct lb_hb_host *host, const struct lb_hb *hb, int64_t no
          " ms for query %s, more than its interval; "
          "%" PRId64 " results, %" PRId64 " wait, %" PRId32 " of at most %" PRId32
          " probes in flight",
-         host->key, now_ms - from_ms, hb->query_id, host->member_count,
-         host->waiting_count, host->in_flight, host->pace.limit);
+         host->key, waited_ms, hb->query_id, host->member_count, host->waiting_count,
+         host->in_flight, host->pace.limit);
 }
 
 /* --- gate
@@ -250,8 +293,15 @@ static void open_gate(struct lb_hb_host *host, int64_t now_ms) {
 }
 
 static void measure(struct lb_hb_host *host, int64_t latency_ms, int64_t now_ms) {
-  int32_t before = host->pace.limit;
-  lb_hb_pace_answer(&host->pace, rate_per_s(host), latency_ms, now_ms);
+  struct lb_hb_load load = {.rate_per_s = rate_per_s(host)};
+  if (!lb_list_empty(&host->waiting) && !host->closed && host->hold_until_ms <= now_ms) {
+    const struct lb_hb *hb = LB_CONTAINER_OF(host->waiting.next, struct lb_hb, queued);
+    load.waiting = true;
+    load.late = late_ms(host, hb, now_ms) > hb->interval_ms / 8;
+  }
+  int32_t before = connections(host);
+  lb_hb_pace_answer(&host->pace, &load, latency_ms, now_ms);
+  overtake(host, now_ms - latency_ms);
   tell_limit(host, before);
 }
 

@@ -38,12 +38,14 @@ struct lb_hb_host {
   struct lb_list members; /* armed or probing */
   struct lb_list waiting; /* due, held back by the gate, Retry-After or the limit */
   struct lb_list token;   /* got a 401, wait for the renewal */
+  struct lb_list out;     /* in flight and holding a place, oldest first */
   int64_t member_count;
   int64_t waiting_count;
   int64_t rate; /* due probes per 10^9 ms */
   struct lb_hb_pace pace;
   int32_t in_flight;
-  int32_t failures; /* consecutive ones, of probes and canaries */
+  int32_t overtaken; /* of these: hold no place */
+  int32_t failures;  /* consecutive ones, of probes and canaries */
   bool closed;
   bool canary_out;
   bool renewing;
@@ -61,12 +63,17 @@ struct lb_hb_host {
   char key[];
 };
 
-enum lb_hb_queue { LB_HB_QUEUE_NONE, LB_HB_QUEUE_WAITING, LB_HB_QUEUE_TOKEN };
+enum lb_hb_queue {
+  LB_HB_QUEUE_NONE,
+  LB_HB_QUEUE_WAITING,
+  LB_HB_QUEUE_TOKEN,
+  LB_HB_QUEUE_OUT
+};
 
 struct lb_hb {
   struct lb_heap_node timer;
   struct lb_list member;
-  struct lb_list queued; /* in host->waiting or host->token, as `queue` says */
+  struct lb_list queued; /* in a list of the host, as `queue` says */
   struct lb_hb_host *host;
   struct lb_hb_stats *stats;
   void *owner;
@@ -92,6 +99,7 @@ struct lb_hb {
   bool inside : 1;     /* the reader is in a read */
   bool in_flight : 1;  /* a probe was sent and its end was not reported */
   bool detached : 1;   /* ... and its outcome will be dropped */
+  bool overtaken : 1;  /* ... and it holds no place any more */
   bool canary : 1;     /* ... and it is its host's canary */
   bool confirming : 1; /* the handle was unknown once */
   bool renewed : 1;    /* got a 401, and the next probe carries a newer token */
@@ -123,6 +131,9 @@ void lb_hb_host_leave(struct lb_hb_host *host, struct lb_hb *hb);
 bool lb_hb_host_may_send(const struct lb_hb_host *host, int64_t now_ms);
 void lb_hb_host_queue(struct lb_hb_host *host, struct lb_hb *hb, bool at_front);
 void lb_hb_host_dequeue(struct lb_hb *hb); /* no-op when not queued */
+/* Its probe goes out; its probe has ended. */
+void lb_hb_host_sent(struct lb_hb_host *host, struct lb_hb *hb);
+void lb_hb_host_returned(struct lb_hb_host *host, struct lb_hb *hb);
 /* The host has answered a probe after latency_ms (-1: no probe): that is a success. */
 void lb_hb_host_answered(struct lb_hb_host *host, int64_t latency_ms, int64_t now_ms);
 /* Counts a failure; may close the gate and may stop heartbeats of the host. */

@@ -52,6 +52,7 @@ struct world {
   int64_t busy_until_us;
   struct lb_hb_answer answer;
   struct lb_hb_answer (*answer_of)(struct item *item); /* instead of the one above */
+  void (*on_send)(struct item *item); /* for a test that answers by itself */
   struct item *
       *queue; /* answers under way, oldest first: the latency is the same for all */
   size_t queue_cap;
@@ -96,6 +97,7 @@ static inline enum lb_status world_send(struct lb_hb *hb, bool fresh,
     assert_true(world->queue_len < world->queue_cap);
     world->queue[(world->queue_head + world->queue_len++) % world->queue_cap] = item;
   }
+  if (world->on_send != NULL) world->on_send(item);
   return LB_OK;
 }
 

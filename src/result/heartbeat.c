@@ -473,7 +473,7 @@ void lb_hb_launch(struct lb_hb *hb, int64_t now_ms) {
   hb->in_flight = true;
   hb->canary = host->closed;
   if (hb->canary) host->canary_out = true;
-  host->in_flight++;
+  lb_hb_host_sent(host, hb);
   struct lb_error err = LB_ERROR_INIT;
   if (sched->ops.send(hb, hb->confirming, &err) == LB_OK) {
     lb_hb_stats_add(hb->stats, LB_HB_COUNT_SENT, 1);
@@ -483,7 +483,7 @@ void lb_hb_launch(struct lb_hb *hb, int64_t now_ms) {
   bool was_canary = hb->canary;
   hb->in_flight = false;
   hb->canary = false;
-  host->in_flight--;
+  lb_hb_host_returned(host, hb);
   lb_hb_fail(hb, was_canary, err.message, now_ms);
 }
 
@@ -616,7 +616,7 @@ void lb_hb_answered(struct lb_hb *hb, const struct lb_hb_answer *answer, int64_t
   hb->in_flight = false;
   hb->detached = false;
   hb->canary = false;
-  host->in_flight--;
+  lb_hb_host_returned(host, hb);
   if (was_canary) host->canary_out = false;
   lb_hb_stats_add(hb->stats, LB_HB_COUNT_BYTES, LB_MAX(answer->bytes, 0));
   hb->refs++; /* effects of the judgement may release it */
