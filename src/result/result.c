@@ -162,8 +162,8 @@ static void arm_on_io(struct lb_io_task *task, struct lb_io *io) {
                 res->stats);
 }
 
-/* When the operation ends, and not when the last one lets go: a worker may hold the result
- * for longer than the I/O thread runs. */
+/* When the operation ends, and not when the last one lets go: a worker may hold the
+ * result for longer than the I/O thread runs. */
 static void leave_session(struct lb_result *res) {
   res->left_session = true;
   lb_session_release(res->op->sess);
