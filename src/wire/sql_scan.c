@@ -280,7 +280,9 @@ static enum lb_status step(struct scanner *s, struct lb_sql_scan *out, enum toke
     *token = take_other(s);
   }
   if (out->count > markers) *token = MARKER;
-  if (*token == TEXT && s->last == MARKER) out->markers[markers - 1].joins = true;
+  if (*token == TEXT && s->last == MARKER && markers > 0) {
+    out->markers[markers - 1].joins = true;
+  }
   return LB_OK;
 }
 
