@@ -156,7 +156,8 @@ def test_rule_3_3_probe_beside_a_fetch_that_takes_long(w: Warehouse) -> None:
 
 
 def test_rule_3_5_a_stuck_probe_delays_nothing(w: Warehouse) -> None:
-    with connected(w, PAGED, heartbeat(1, request_timeout_seconds=20)) as conn:
+    patient = {"databricks.request_timeout_seconds": "20"}
+    with connected(w, PAGED, heartbeat(1, request_timeout_seconds=20), patient) as conn:
         stuck, other = run(conn, SIXTY), run(conn, SIXTY)
         stuck.rows(1), other.rows(1)
         w.fault("hang", {"probe": True, "operation": stuck.query_id}, times=0)
